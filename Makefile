@@ -1,0 +1,51 @@
+# `make` prints the verbs. Only python3 (3.11 to 3.13, with venv), make and the package registries are assumed.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+export REFUNDS_ROOT := $(CURDIR)
+UV := .tools/bin/uv
+BIN := .venv/bin
+
+help: ## Print this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.ready node_modules/.ready ## Make .venv and fetch the pinned binaries
+
+demo: setup ## Play real refunds on a real local stack and print where the money went
+	@$(BIN)/refunds demo
+
+up: setup ## Start the same stack and keep it running (Ctrl-C stops it)
+	@$(BIN)/refunds up
+
+test: setup ## Run every test
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+check: setup ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock: .tools/bin/uv ## Write the lock files anew (hashes, no addresses)
+	$(UV) pip compile -q tools.in --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' -o tools.lock
+	$(UV) pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' -o requirements.lock
+	$(UV) pip compile -q pyproject.toml --group dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' -o requirements-dev.lock
+
+.tools/bin/uv: tools.lock
+	@test -x .tools/bin/pip || $(PYTHON) -m venv .tools || { echo "python3 with its venv module is needed (Debian: apt-get install python3-venv)" >&2; exit 1; }
+	@.tools/bin/pip install -q --disable-pip-version-check --require-hashes -r tools.lock || { echo "the Python package registry could not be reached, or a hash did not match" >&2; exit 1; }
+	@touch $@
+
+# Two steps in this order: `-e .` is refused under --require-hashes, and `sync` would remove the project again.
+.venv/.ready: requirements-dev.lock .tools/bin/uv pyproject.toml
+	@$(UV) venv -q --allow-existing --no-python-downloads --python .tools/bin/python .venv
+	@$(UV) pip sync -q --require-hashes --python $(BIN)/python requirements-dev.lock || { echo "the Python package registry could not be reached, or a hash did not match" >&2; exit 1; }
+	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+# The node binary runs without Node; only fetching it needs npm, which the Python environment brings along.
+node_modules/.ready: package.json package-lock.json .npmrc .venv/.ready
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || { echo "the npm registry could not be reached, or a hash did not match" >&2; exit 1; }
+	@test -x node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil || { echo "npm left no anvil binary behind" >&2; exit 1; }
+	@touch $@
+
+.PHONY: help setup demo up test check lock

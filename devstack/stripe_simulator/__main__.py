@@ -1,0 +1,56 @@
+"""Start the simulator: `python -m devstack.stripe_simulator --port P --database FILE`."""
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from devstack.stripe_simulator.app import build_app
+from devstack.stripe_simulator.connection import BreakableConnection
+from devstack.stripe_simulator.store import Store
+
+HOST = "127.0.0.1"
+# A call that hangs on purpose must not keep the process alive.
+SHUTDOWN_SECONDS_MAX = 1
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT, then exit with status 0."""
+    arguments = _parse_arguments()
+    store = Store(arguments.database, clock_offset_seconds=arguments.clock_offset_seconds)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            build_app(store),
+            host=HOST,
+            port=arguments.port,
+            http=BreakableConnection,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS_MAX,
+        )
+    )
+    # uvicorn raises the signal once more after its own shutdown; without a handler that would kill us.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+    print(
+        f"SIMULATED Stripe on http://{HOST}:{arguments.port}, state in {arguments.database}. No money moves.",
+        file=sys.stderr,
+        flush=True,
+    )
+    server.run()
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m devstack.stripe_simulator", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--database", type=Path, required=True, help="SQLite file, made when it is missing")
+    parser.add_argument("--clock-offset-seconds", type=int, default=0, help="how far its clock runs ahead")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

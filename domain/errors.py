@@ -1,0 +1,153 @@
+"""Every way a refund can be refused, by who can do something about it.
+
+RefundError
+├── Refused               the caller can mend it: carries the problem type, the field and the rule
+│   ├── InvalidRequest        a field breaks a rule
+│   ├── NotAuthenticated      no valid token
+│   ├── NotAllowed            the role may not do this
+│   ├── NotFound              no such thing, or not theirs
+│   └── Conflict              it contradicts what is recorded
+│       ├── WrongState            the refund is not where this act belongs
+│       ├── InsufficientBalance   do not sell: the spendable balance is too small
+│       ├── PaymentTaken          another deposit is backed by this payment
+│       ├── StaleDigest           the decision names something other than what would be paid now
+│       └── AlreadyDecided        an earlier decision stands
+├── NeedsOperator         a person must look: carries the reason that the refund will show
+└── TryAgain              time can mend it: provider, chain or database did not answer clearly
+    └── NotReady              asked too early, nothing is wrong
+"""
+
+
+class RefundError(Exception):
+    """The root; never raised itself."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Refused(RefundError):
+    """The caller can mend this. `type` is the last part of the problem type in HTTP answers."""
+
+    type = "refused"
+
+    def __init__(self, message: str, *, field: str | None = None, rule: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+        self.rule = rule
+
+
+class InvalidRequest(Refused):
+    """A field breaks a rule."""
+
+    type = "invalid-request"
+
+    def __init__(self, field: str, rule: str, message: str) -> None:
+        super().__init__(f"{field}: {message}", field=field, rule=rule)
+
+
+class NotAuthenticated(Refused):
+    """The bearer token is missing or unknown."""
+
+    type = "not-authenticated"
+
+    def __init__(self) -> None:
+        super().__init__("A valid bearer token is needed.", field="Authorization", rule="valid_token")
+
+
+class NotAllowed(Refused):
+    """The caller is known and may not do this."""
+
+    type = "not-allowed"
+
+
+class NotFound(Refused):
+    """There is no such thing, or the caller may not know of it."""
+
+    type = "not-found"
+
+    def __init__(self, what: str, identifier: str) -> None:
+        super().__init__(f"There is no {what} {identifier!r}.", field=what, rule="exists")
+
+
+class Conflict(Refused):
+    """The call contradicts what is already recorded."""
+
+    type = "conflict"
+
+
+class WrongState(Conflict):
+    """The refund is not in a state in which this act has a meaning."""
+
+    type = "wrong-state"
+
+    def __init__(self, act: str, status: str) -> None:
+        super().__init__(f"A refund that is {status} cannot {act}.", field="status", rule=act)
+
+
+class InsufficientBalance(Conflict):
+    """The order needs more than the account may spend now, held money included in what it may not."""
+
+    type = "insufficient-balance"
+
+    def __init__(self, needed_minor: int, spendable_minor: int, currency: str) -> None:
+        super().__init__(
+            f"The order needs {needed_minor} and {spendable_minor} {currency} (smallest unit) may be spent.",
+            field="amount_minor",
+            rule="spendable_balance",
+        )
+
+
+class PaymentTaken(Conflict):
+    """One payment backs one deposit."""
+
+    type = "payment-taken"
+
+    def __init__(self, deposit_id: str) -> None:
+        super().__init__(
+            f"This payment already backs deposit {deposit_id!r}.",
+            field="payment",
+            rule="one_deposit_per_payment",
+        )
+
+
+class StaleDigest(Conflict):
+    """The operator saw something other than what would be paid now."""
+
+    type = "stale-digest"
+
+    def __init__(self, digest: str | None) -> None:
+        super().__init__(
+            f"The digest is not the refund's current one ({digest}). Look at the refund again.",
+            field="digest",
+            rule="current_digest",
+        )
+
+
+class AlreadyDecided(Conflict):
+    """An earlier recorded decision or withdrawal stands."""
+
+    type = "already-decided"
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(f"This refund is already {outcome}.", field="action", rule="undecided")
+
+
+class NeedsOperator(RefundError):
+    """A person must look. `reason` is one of `StatusReason`."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class TryAgain(RefundError):
+    """Nothing is known for sure; the same call again is safe and may succeed."""
+
+    def __init__(self, message: str, *, after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.after_seconds = after_seconds
+
+
+class NotReady(TryAgain):
+    """Asked too early; nothing is wrong."""

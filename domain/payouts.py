@@ -1,0 +1,57 @@
+"""The movement of money: what it may be, and what is known of it."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.refunds import StatusReason
+
+
+class PayoutStatus(StrEnum):
+    """What is known of a payout. An exception is never `queued` again: an unclear answer is `unknown`."""
+
+    QUEUED = "queued"  # recorded, certainly not sent: no request made, no nonce assigned
+    UNKNOWN = "unknown"  # may have been sent: a request is under way, or a nonce is assigned
+    PENDING = "pending"  # really sent: the provider holds it, or a block does, and it is not final
+    SUCCEEDED = "succeeded"
+    PAID_OUTSIDE = "paid_outside"  # an operator showed that it was paid by other means
+    REFUSED = "refused"  # dead: provably never created
+    FAILED = "failed"  # dead
+    CANCELED = "canceled"  # dead
+    REVERTED = "reverted"  # dead: finally mined without moving money
+
+
+DEAD = frozenset([PayoutStatus.REFUSED, PayoutStatus.FAILED, PayoutStatus.CANCELED, PayoutStatus.REVERTED])
+PAID = frozenset([PayoutStatus.SUCCEEDED, PayoutStatus.PAID_OUTSIDE])
+MAY_STILL_LAND = frozenset([PayoutStatus.QUEUED, PayoutStatus.UNKNOWN, PayoutStatus.PENDING])
+
+
+class PayoutOutcome(BaseModel):
+    """What a provider or a chain says of one payout, looked at once.
+
+    `reason` is set where a person must act: what went wrong, in the refund's own list.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    status: PayoutStatus
+    provider_ref: str | None = None
+    reason: StatusReason | None = None
+    detail: str = ""
+
+
+class CardPayout(BaseModel):
+    """One card payout to make or to look for: always the full amount, of one payment, under one attempt."""
+
+    model_config = ConfigDict(frozen=True)
+
+    refund_id: str
+    attempt: int
+    payment_intent: str
+    amount_minor: int
+    currency: str
+
+    @property
+    def idempotency_key(self) -> str:
+        """Name the effect, never the try: the same for every repeat, another only for another attempt."""
+        return f"refund/{self.refund_id}/{self.attempt}"

@@ -1,0 +1,78 @@
+"""A crypto payout on its way: terms, signed bytes, answers of a node, sightings in blocks."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.money import BaseUnits
+
+
+class TransferTerms(BaseModel):
+    """What one transfer of the native coin would cost now. `gas` is the limit, fees are per gas in wei."""
+
+    model_config = ConfigDict(frozen=True)
+
+    gas: int
+    max_fee_per_gas_wei: int
+    max_priority_fee_per_gas_wei: int
+
+    @property
+    def fee_wei_max(self) -> int:
+        return self.gas * self.max_fee_per_gas_wei
+
+
+class Transfer(BaseModel):
+    """One transfer ready to be signed; `to` is an EIP-55 address derived from the deposit, never given."""
+
+    model_config = ConfigDict(frozen=True)
+
+    chain_id: int
+    wallet: str
+    nonce: int = Field(ge=0)
+    to: str
+    amount_base_units: BaseUnits
+    terms: TransferTerms
+
+
+class SignedTransfer(BaseModel):
+    """Signed bytes: a cheque that anyone may cash for ever, so they are stored before they are sent."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tx_hash: str
+    raw: bytes = Field(repr=False)
+
+
+class WalletView(BaseModel):
+    """The wallet as the chain shows it. Nonces are counts of transactions, so also the next nonce."""
+
+    model_config = ConfigDict(frozen=True)
+
+    nonce_pending: int
+    nonce_finalized: int
+    balance_base_units: BaseUnits
+
+
+class SendAnswer(StrEnum):
+    """What a node said to signed bytes: a hint, never a fact about money."""
+
+    SEEN = "seen"
+    NONCE_LOW = "nonce_low"
+    UNDERPRICED = "underpriced"
+    FEE_TOO_LOW = "fee_too_low"
+    FUNDS_TOO_LOW = "funds_too_low"
+    NOT_SENDABLE = "not_sendable"
+    UNCLEAR = "unclear"
+
+
+class Sighting(BaseModel):
+    """One transaction hash looked up once. `is_final` and `is_buried` (twice as deep) need a canonical block."""
+
+    model_config = ConfigDict(frozen=True)
+
+    is_mined: bool
+    block_number: int | None = None
+    block_hash: str | None = None
+    succeeded: bool | None = None
+    is_final: bool = False
+    is_buried: bool = False
