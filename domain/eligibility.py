@@ -213,9 +213,7 @@ def _chain_settled(expected: ChainPaymentRef, payment: ChainPayment) -> RuleResu
     if payment.settlement == Settlement.FINAL:
         return result(Outcome.PASS, "settled", "The chain transaction is final.")
     if payment.settlement == Settlement.FAILED:
-        return result(
-            Outcome.FAIL, "payment_not_made", "The chain transaction failed; nothing was deposited by it."
-        )
+        return result(Outcome.FAIL, "payment_not_made", "The chain transaction failed; nothing was deposited by it.")
     # A node that does not know a transaction proves nothing: it may lag, so this waits and never refuses.
     return result(Outcome.WAIT, "payment_unsettled", "The chain transaction is not final yet.")
 
@@ -262,13 +260,9 @@ def _route(payment: PaymentFacts) -> tuple[RuleResult, str | None]:
             return result(Outcome.REVIEW, "not_a_card", "The payment was not made by card."), None
         return result(Outcome.PASS, "card", "The refund goes to the card that paid."), "card"
     if payment.refuse:
-        return result(
-            Outcome.FAIL, ",".join(payment.refuse), "This chain transaction is not a deposit to us."
-        ), None
+        return result(Outcome.FAIL, ",".join(payment.refuse), "This chain transaction is not a deposit to us."), None
     if payment.settlement != Settlement.FINAL:
-        return result(
-            Outcome.WAIT, "sender_not_final", "The sender is known once the transaction is final."
-        ), None
+        return result(Outcome.WAIT, "sender_not_final", "The sender is known once the transaction is final."), None
     if payment.review:
         return (
             result(
@@ -278,6 +272,4 @@ def _route(payment: PaymentFacts) -> tuple[RuleResult, str | None]:
             ),
             payment.sender,
         )
-    return result(
-        Outcome.PASS, "sender", "The refund goes to the address that sent the deposit."
-    ), payment.sender
+    return result(Outcome.PASS, "sender", "The refund goes to the address that sent the deposit."), payment.sender

@@ -37,6 +37,15 @@ class ApprovalLevel(BaseModel):
     approvals: Annotated[int, Field(ge=1, le=5)]
 
 
+class ApproverLimit(BaseModel):
+    """The largest amount that the role approver may approve; an admin may approve more."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    currency: Currency
+    up_to_minor: Annotated[int, Field(ge=0)]
+
+
 class PolicySnapshot(BaseModel):
     """The waits of one run: what its timers need, fixed when the run begins."""
 
@@ -66,6 +75,7 @@ class Handling(BaseModel):
     confirmer_may_approve: bool = False
     approvals_default: Annotated[int, Field(ge=1, le=5)] = 1
     approvals: tuple[ApprovalLevel, ...] = ()
+    approver_limits: tuple[ApproverLimit, ...] = ()
     remind_hours: Hours = 24
     escalate_hours: Hours = 48
     customer_wait_days: Annotated[float, Field(gt=0, le=365)] = 14
@@ -85,6 +95,11 @@ class Handling(BaseModel):
             if amount_minor <= level.up_to_minor:
                 return level.approvals
         return max([self.approvals_default, *(level.approvals for level in levels)])
+
+    def approver_limit_minor(self, currency: str) -> int | None:
+        """Return up to what amount an approver may approve, None for any."""
+        limits = [limit.up_to_minor for limit in self.approver_limits if limit.currency == currency]
+        return min(limits) if limits else None
 
     def snapshot(self) -> PolicySnapshot:
         """Return what a run's timers need."""

@@ -66,7 +66,7 @@ class SendAnswer(StrEnum):
 
 
 class Sighting(BaseModel):
-    """One transaction hash looked up once. `is_final` and `is_buried` (twice as deep) need a canonical block."""
+    """One transaction hash looked up once; `is_final` and `is_buried` (twice as deep) need a canonical block."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -62,10 +62,7 @@ class Verdict(BaseModel):
     def to_acknowledge(self) -> tuple[str, ...]:
         """Name what an approver must have read: the codes of all rules under review."""
         return tuple(
-            code
-            for result in self.rules
-            if result.outcome == Outcome.REVIEW
-            for code in result.code.split(",")
+            code for result in self.rules if result.outcome == Outcome.REVIEW for code in result.code.split(",")
         )
 
     @property

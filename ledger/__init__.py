@@ -1,1 +1,1 @@
-
+"""Our database, where money is decided: books, holds, payouts, decisions and the audit trail."""

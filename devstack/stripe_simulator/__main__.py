@@ -26,6 +26,7 @@ def main() -> None:
             host=HOST,
             port=arguments.port,
             http=BreakableConnection,
+            loop="asyncio",
             ws="none",
             log_level="warning",
             access_log=False,

@@ -1,9 +1,7 @@
 """Answers that break on the way: connections cut before, and in the middle of, an answer."""
 
 from asyncio import Transport
-from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -42,7 +40,7 @@ class TruncatedAnswer(Response):
 
 
 def _transport(scope: Scope) -> Transport:
-    transport: Any = Request(scope).state._state[TRANSPORT]
+    transport = scope["state"].get(TRANSPORT)
     if not isinstance(transport, Transport):
         raise TypeError("the simulator must run on BreakableConnection")
     return transport

@@ -94,6 +94,4 @@ def rate_limited() -> ApiError:
 
 def server_failure() -> ApiError:
     """Fail without saying whether anything happened; an idempotency key remembers it."""
-    return ApiError(
-        "An unknown error occurred", status=500, type="api_error", is_stored=True, should_retry=False
-    )
+    return ApiError("An unknown error occurred", status=500, type="api_error", is_stored=True, should_retry=False)

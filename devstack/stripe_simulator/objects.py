@@ -1,0 +1,257 @@
+"""Payments, refunds and disputes in Stripe's shape, as its API version says."""
+
+from collections.abc import Sequence
+
+from devstack.stripe_simulator.calls import Json
+from devstack.stripe_simulator.cards import TEST_CARDS
+from devstack.stripe_simulator.records import Charge, Dispute, PaymentIntent, Refund
+from devstack.stripe_simulator.store import Tables
+
+_EVIDENCE_FIELDS = (
+    "access_activity_log",
+    "appeal",
+    "billing_address",
+    "cancellation_policy",
+    "cancellation_policy_disclosure",
+    "cancellation_rebuttal",
+    "customer_communication",
+    "customer_email_address",
+    "customer_name",
+    "customer_purchase_ip",
+    "customer_signature",
+    "duplicate_charge_documentation",
+    "duplicate_charge_explanation",
+    "duplicate_charge_id",
+    "product_description",
+    "receipt",
+    "refund_policy",
+    "refund_policy_disclosure",
+    "refund_refusal_explanation",
+    "service_date",
+    "service_documentation",
+    "shipping_address",
+    "shipping_carrier",
+    "shipping_date",
+    "shipping_documentation",
+    "shipping_tracking_number",
+    "uncategorized_file",
+    "uncategorized_text",
+)
+
+
+def refunded_amount(tables: Tables, charge_id: str | None) -> int:
+    """Add up the refunds of a charge that have not failed and were not canceled."""
+    if charge_id is None:
+        return 0
+    return sum(refund.amount for refund in tables.select(Refund, charge=charge_id) if refund.is_live)
+
+
+def payment_intent_json(payment: PaymentIntent) -> Json:
+    """Show a payment intent."""
+    is_paid = payment.status == "succeeded"
+    return {
+        "id": payment.id,
+        "object": "payment_intent",
+        "amount": payment.amount,
+        "amount_capturable": payment.amount if payment.status == "requires_capture" else 0,
+        "amount_details": {"tip": {}},
+        "amount_received": payment.amount if is_paid else 0,
+        "application": None,
+        "application_fee_amount": None,
+        "automatic_payment_methods": None,
+        "canceled_at": None,
+        "cancellation_reason": None,
+        "capture_method": payment.capture_method,
+        "client_secret": f"{payment.id}_secret_simulated",
+        "confirmation_method": "automatic",
+        "created": payment.created,
+        "currency": payment.currency,
+        "customer": None,
+        "description": payment.description,
+        "last_payment_error": None,
+        "latest_charge": payment.latest_charge,
+        "livemode": False,
+        "metadata": payment.metadata,
+        "next_action": None,
+        "on_behalf_of": None,
+        "payment_method": payment.payment_method,
+        "payment_method_configuration_details": None,
+        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+        "payment_method_types": payment.payment_method_types,
+        "processing": None,
+        "receipt_email": payment.receipt_email,
+        "review": None,
+        "setup_future_usage": None,
+        "shipping": None,
+        "source": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": payment.status,
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+
+
+def charge_json(tables: Tables, charge: Charge) -> Json:
+    """Show a charge with what was refunded of it and whether it is disputed."""
+    card = TEST_CARDS[charge.test_card]
+    amount_refunded = refunded_amount(tables, charge.id)
+    return {
+        "id": charge.id,
+        "object": "charge",
+        "amount": charge.amount,
+        "amount_captured": charge.amount if charge.is_captured else 0,
+        "amount_refunded": amount_refunded,
+        "application": None,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "balance_transaction": charge.id.replace("ch_", "txn_", 1) if charge.is_captured else None,
+        "billing_details": {
+            "address": dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state")),
+            "email": None,
+            "name": None,
+            "phone": None,
+            "tax_id": None,
+        },
+        "calculated_statement_descriptor": "SIMULATED",
+        "captured": charge.is_captured,
+        "created": charge.created,
+        "currency": charge.currency,
+        "customer": None,
+        "description": charge.description,
+        "disputed": bool(tables.select(Dispute, charge=charge.id)),
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "fraud_details": {},
+        "livemode": False,
+        "metadata": charge.metadata,
+        "on_behalf_of": None,
+        "outcome": {
+            "advice_code": None,
+            "network_advice_code": None,
+            "network_decline_code": None,
+            "network_status": "approved_by_network",
+            "reason": None,
+            "risk_level": "normal",
+            "seller_message": "Payment complete.",
+            "type": "authorized",
+        },
+        "paid": True,
+        "payment_intent": charge.payment_intent,
+        "payment_method": charge.payment_method,
+        "payment_method_details": {
+            "card": {
+                "amount_authorized": charge.amount,
+                "brand": card.brand,
+                "country": "US",
+                "funding": "credit",
+                "last4": card.last4,
+                "network": card.brand,
+            },
+            "type": "card",
+        },
+        "receipt_email": charge.receipt_email,
+        "receipt_number": None,
+        "receipt_url": None,
+        "refunded": charge.is_captured and amount_refunded == charge.amount,
+        "review": None,
+        "shipping": None,
+        "source": None,
+        "source_transfer": None,
+        "statement_descriptor": None,
+        "statement_descriptor_suffix": None,
+        "status": "succeeded",
+        "transfer_data": None,
+        "transfer_group": None,
+    }
+
+
+def refund_json(refund: Refund) -> Json:
+    """Show a refund; `pending_reason` and the failure fields are absent unless they apply."""
+    shown: Json = {
+        "id": refund.id,
+        "object": "refund",
+        "amount": refund.amount,
+        "balance_transaction": refund.balance_transaction,
+        "charge": refund.charge,
+        "created": refund.created,
+        "currency": refund.currency,
+        "destination_details": {"card": _refund_destination(refund), "type": "card"},
+        "metadata": refund.metadata,
+        "payment_intent": refund.payment_intent,
+        "reason": refund.reason,
+        "receipt_number": None,
+        "source_transfer_reversal": None,
+        "status": refund.status,
+        "transfer_reversal": None,
+    }
+    for name in ("pending_reason", "failure_reason", "failure_balance_transaction"):
+        if (value := getattr(refund, name)) is not None:
+            shown[name] = value
+    return shown
+
+
+def dispute_json(dispute: Dispute) -> Json:
+    """Show a dispute; only an inquiry leaves the charge refundable."""
+    return {
+        "id": dispute.id,
+        "object": "dispute",
+        "amount": dispute.amount,
+        "balance_transactions": [],
+        "charge": dispute.charge,
+        "created": dispute.created,
+        "currency": dispute.currency,
+        "enhanced_eligibility_types": [],
+        "evidence": {**dict.fromkeys(_EVIDENCE_FIELDS), "enhanced_evidence": {}},
+        "evidence_details": {
+            "due_by": dispute.created + 7 * 24 * 3600,
+            "enhanced_eligibility": {},
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
+        "is_charge_refundable": dispute.is_inquiry,
+        "livemode": False,
+        "metadata": {},
+        "payment_intent": dispute.payment_intent,
+        "payment_method_details": {
+            "card": {
+                "brand": "visa",
+                "case_type": "inquiry" if dispute.is_inquiry else "chargeback",
+                "network_reason_code": "10.4",
+            },
+            "type": "card",
+        },
+        "reason": dispute.reason,
+        "status": dispute.status,
+    }
+
+
+def list_json(url: str, data: Sequence[Json], *, has_more: bool) -> Json:
+    """Show one page of a list."""
+    return {"object": "list", "data": list(data), "has_more": has_more, "url": url}
+
+
+def balance_json(tables: Tables) -> Json:
+    """Show what was charged less what was refunded or charged back, per currency and without fees."""
+    totals: dict[str, int] = {}
+    for charge in tables.select(Charge):
+        if charge.is_captured:
+            disputed = sum(
+                dispute.amount for dispute in tables.select(Dispute, charge=charge.id) if not dispute.is_inquiry
+            )
+            kept = charge.amount - refunded_amount(tables, charge.id) - disputed
+            totals[charge.currency] = totals.get(charge.currency, 0) + kept
+    nothing = [{"amount": 0, "currency": currency, "source_types": {"card": 0}} for currency in totals or ["usd"]]
+    available = [
+        {"amount": amount, "currency": currency, "source_types": {"card": amount}}
+        for currency, amount in totals.items()
+    ]
+    return {"object": "balance", "available": available or nothing, "livemode": False, "pending": nothing}
+
+
+def _refund_destination(refund: Refund) -> Json:
+    if refund.status == "pending":
+        return {"type": "pending"}
+    return {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}

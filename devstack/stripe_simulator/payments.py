@@ -1,0 +1,151 @@
+"""Payments made with test cards: the payment intent and its charge."""
+
+import re
+from dataclasses import replace
+
+from devstack.stripe_simulator import params as read
+from devstack.stripe_simulator.calls import new_id
+from devstack.stripe_simulator.cards import TEST_CARDS
+from devstack.stripe_simulator.errors import ApiError, refusal
+from devstack.stripe_simulator.form import Form
+from devstack.stripe_simulator.records import Charge, PaymentIntent
+from devstack.stripe_simulator.store import Tables
+
+# https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
+AMOUNT_MIN = {"usd": 50, "eur": 50, "gbp": 30, "jpy": 50}
+AMOUNT_MAX = 99_999_999
+
+# Stripe's own parameters (stripe-python's PaymentIntentCreateParams) that change nothing here.
+_WITHOUT_EFFECT = (
+    "allowed_payment_method_types",
+    "amount_details",
+    "application_fee_amount",
+    "automatic_payment_methods",
+    "confirmation_method",
+    "confirmation_token",
+    "customer",
+    "customer_account",
+    "error_on_requires_action",
+    "excluded_payment_method_types",
+    "hooks",
+    "mandate",
+    "mandate_data",
+    "off_session",
+    "on_behalf_of",
+    "payment_details",
+    "payment_method_configuration",
+    "payment_method_data",
+    "payment_method_options",
+    "radar_options",
+    "return_url",
+    "setup_future_usage",
+    "shipping",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_data",
+    "transfer_group",
+    "use_stripe_sdk",
+)
+_WITH_EFFECT = (
+    "amount",
+    "capture_method",
+    "confirm",
+    "currency",
+    "description",
+    "expand",
+    "metadata",
+    "payment_method",
+    "payment_method_types",
+    "receipt_email",
+)
+
+
+def create_payment_intent(tables: Tables, params: Form) -> PaymentIntent:
+    """Make a payment intent and, if it is confirmed, charge the card at once."""
+    read.refuse_unknown(params, (*_WITH_EFFECT, *_WITHOUT_EFFECT))
+    currency = _currency(params)
+    amount = _amount(params, currency)
+    capture_method = read.choice(params, "capture_method", ("automatic", "automatic_async", "manual"))
+    is_confirmed = read.boolean(params, "confirm")
+    test_card = read.text(params, "payment_method")
+    types = read.words(params, "payment_method_types") or ["card"]
+    metadata = read.metadata(params, {})
+    description = read.text(params, "description")
+    receipt_email = read.text(params, "receipt_email")
+    payment_method = None if test_card is None else _payment_method(test_card)
+    if is_confirmed and payment_method is None:
+        raise refusal(
+            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either "
+            "update the PaymentIntent with a payment method and then confirm it again, or confirm it again "
+            "directly with a payment method or ConfirmationToken.",
+            code="payment_intent_unexpected_state",
+        )
+    payment = PaymentIntent(
+        id=new_id("pi_3"),
+        created=tables.now(),
+        amount=amount,
+        currency=currency,
+        status="requires_payment_method" if payment_method is None else "requires_confirmation",
+        capture_method=capture_method or "automatic_async",
+        payment_method=payment_method,
+        payment_method_types=types,
+        latest_charge=None,
+        description=description,
+        receipt_email=receipt_email,
+        metadata=metadata,
+    )
+    if is_confirmed and test_card is not None:
+        payment = _confirm(tables, payment, test_card)
+    tables.add(payment)
+    return payment
+
+
+def _confirm(tables: Tables, payment: PaymentIntent, test_card: str) -> PaymentIntent:
+    is_captured = payment.capture_method != "manual"
+    charge = Charge(
+        id=new_id("ch_3"),
+        created=payment.created,
+        amount=payment.amount,
+        currency=payment.currency,
+        payment_intent=payment.id,
+        payment_method=payment.payment_method or test_card,
+        test_card=test_card,
+        is_captured=is_captured,
+        description=payment.description,
+        receipt_email=payment.receipt_email,
+        metadata=payment.metadata,
+    )
+    tables.add(charge)
+    return replace(payment, status="succeeded" if is_captured else "requires_capture", latest_charge=charge.id)
+
+
+def _currency(params: Form) -> str:
+    currency = read.required_text(params, "currency").lower()
+    if re.fullmatch(r"[a-z]{3}", currency) is None:
+        raise ApiError(f"Invalid currency: {currency}.", param="currency")
+    return currency
+
+
+def _amount(params: Form, currency: str) -> int:
+    read.required_text(params, "amount")
+    amount = read.integer(params, "amount", at_least=1) or 0
+    if amount < AMOUNT_MIN.get(currency, 1):
+        raise ApiError(
+            f"Amount must be at least {AMOUNT_MIN[currency]} in the smallest unit of {currency}",
+            code="amount_too_small",
+            param="amount",
+        )
+    if amount > AMOUNT_MAX:
+        raise ApiError(f"Amount must be no more than {AMOUNT_MAX}", code="amount_too_large", param="amount")
+    return amount
+
+
+def _payment_method(test_card: str) -> str:
+    if test_card not in TEST_CARDS:
+        raise refusal(
+            f"No such PaymentMethod: '{test_card}' (the simulator knows {', '.join(TEST_CARDS)})",
+            code="resource_missing",
+            param="payment_method",
+        )
+    # Stripe makes a payment method of its own from the name of a test card.
+    return new_id("pm_1")

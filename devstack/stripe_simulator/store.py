@@ -1,0 +1,177 @@
+"""The simulator's own SQLite file: one thread, one connection, one transaction per call."""
+
+import asyncio
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar
+
+from devstack.stripe_simulator.records import Record
+
+Result = TypeVar("Result")
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS objects (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    charge TEXT,
+    payment_intent TEXT,
+    created INTEGER NOT NULL,
+    body TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS objects_by_charge ON objects (kind, charge);
+CREATE INDEX IF NOT EXISTS objects_by_payment_intent ON objects (kind, payment_intent);
+CREATE TABLE IF NOT EXISTS idempotency (
+    key TEXT PRIMARY KEY,
+    path TEXT NOT NULL,
+    params TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    status INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    should_retry INTEGER,
+    created INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS journal (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    entry TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS faults (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    method TEXT,
+    path_prefix TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    hang_seconds REAL NOT NULL,
+    times INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS clock (advance_seconds INTEGER NOT NULL);
+"""
+
+
+class Store:
+    """The file; opened by the first call, so that making a `Store` touches nothing."""
+
+    def __init__(self, path: Path, *, clock_offset_seconds: int = 0) -> None:
+        self._path = path
+        self._clock_offset_seconds = clock_offset_seconds
+        # One thread owns the connection: calls wait for each other there, while the event loop stays free
+        # to see that an idempotency key is in use.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stripe-simulator-store")
+        self._connection: sqlite3.Connection | None = None
+
+    async def transaction(self, work: Callable[["Tables"], Result]) -> Result:
+        """Run `work` in one database transaction; an exception undoes all of it."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+
+    def close(self) -> None:
+        """Wait for the running transaction, then close the file."""
+        if self._connection is not None:
+            self._thread.submit(self._connection.close).result()
+        self._thread.shutdown()
+
+    def _run(self, work: Callable[["Tables"], Result]) -> Result:
+        if self._connection is None:
+            self._connection = self._open()
+        connection = self._connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(Tables(connection, clock_offset_seconds=self._clock_offset_seconds))
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return result
+
+    def _open(self) -> sqlite3.Connection:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(self._path, isolation_level=None)
+        connection.execute("PRAGMA journal_mode=WAL")
+        # A commit survives the death of the process, which is what is simulated; not the loss of power.
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.executescript(_SCHEMA)
+        return connection
+
+
+class Tables:
+    """The tables inside one database transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, *, clock_offset_seconds: int) -> None:
+        self.connection = connection
+        self._clock_offset_seconds = clock_offset_seconds
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what the block wrote if it raises, and keep what was written before it."""
+        self.connection.execute("SAVEPOINT effect")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK TO effect")
+            raise
+        finally:
+            self.connection.execute("RELEASE effect")
+
+    def offset_seconds(self) -> int:
+        """Say how far the simulator's clock runs ahead of the real one."""
+        (advanced,) = self.connection.execute("SELECT coalesce(sum(advance_seconds), 0) FROM clock").fetchone()
+        return self._clock_offset_seconds + int(advanced)
+
+    def now(self) -> int:
+        """Read the simulator's clock, a Unix time."""
+        return int(time.time()) + self.offset_seconds()
+
+    def advance_clock(self, seconds: int) -> None:
+        """Move the simulator's clock; the move outlives a restart."""
+        self.connection.execute("INSERT INTO clock VALUES (?)", (seconds,))
+
+    def add(self, record: Record) -> None:
+        """Keep a new object."""
+        body = asdict(record)
+        self.connection.execute(
+            "INSERT INTO objects (id, kind, charge, payment_intent, created, body) VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                record.id,
+                record.kind,
+                body.get("charge"),
+                body.get("payment_intent"),
+                record.created,
+                json.dumps(body),
+            ),
+        )
+
+    def replace(self, record: Record) -> None:
+        """Keep the changed state of an object."""
+        self.connection.execute("UPDATE objects SET body = ? WHERE id = ?", (json.dumps(asdict(record)), record.id))
+
+    def find(self, kind: type[AnyRecord], object_id: str) -> AnyRecord | None:
+        """Read one object."""
+        row = self.connection.execute(
+            "SELECT body FROM objects WHERE id = ? AND kind = ?", (object_id, kind.kind)
+        ).fetchone()
+        return None if row is None else kind(**json.loads(row[0]))
+
+    def select(self, kind: type[AnyRecord], *, charge: str | None = None) -> list[AnyRecord]:
+        """Read all objects of a kind, or those of one charge, oldest first."""
+        rows = self.connection.execute(
+            "SELECT body FROM objects WHERE kind = :kind AND (:charge IS NULL OR charge = :charge) ORDER BY sequence",
+            {"kind": kind.kind, "charge": charge},
+        )
+        return [kind(**json.loads(body)) for (body,) in rows]
+
+    def reset(self) -> None:
+        """Forget everything, the moved clock included."""
+        for statement in (
+            "DELETE FROM objects",
+            "DELETE FROM idempotency",
+            "DELETE FROM journal",
+            "DELETE FROM faults",
+            "DELETE FROM clock",
+        ):
+            self.connection.execute(statement)

@@ -1,0 +1,89 @@
+"""One JSON-RPC endpoint over HTTP: a question, and an answer that is a result, an error or unclear."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from web3 import HTTPProvider
+from web3.types import RPCEndpoint
+
+from domain.errors import TryAgain
+
+# A node answers in milliseconds, a provider under load in seconds; longer than this is as good as no answer,
+# and a worker that dies meanwhile must not be missed for long.
+REQUEST_SECONDS_MAX = 10.0
+MESSAGE_LENGTH_MAX = 200  # enough to recognise a node's error, too short to flood a log
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the endpoint answered: `error` is its message, or None where `result` counts."""
+
+    result: Any = None
+    error: str | None = None
+
+
+class Endpoint:
+    """Asks one endpoint, once: whether to ask again is decided by whoever knows what the question was.
+
+    Only the provider of web3 is used, never its `Web3` object: that one looks up ENS names, follows
+    CCIP-read links given by contracts, and sends signed bytes again by itself.
+    """
+
+    def __init__(self, url: str, *, chain_name: str) -> None:
+        self._chain_name = chain_name
+        self._provider = HTTPProvider(
+            url,
+            # A redirect would carry signed bytes to an endpoint that nobody configured.
+            request_kwargs={"timeout": REQUEST_SECONDS_MAX, "allow_redirects": False},
+            exception_retry_configuration=None,
+        )
+        self._provider.global_ccip_read_enabled = False
+
+    def call(self, method: str, *params: Any) -> Any:
+        """Return the result; an error of the node is as unclear as no answer, so both are `TryAgain`."""
+        reply = self.ask(method, *params)
+        if reply.error is not None:
+            raise TryAgain(f"The {self._chain_name} endpoint refused {method}: {reply.error}")
+        return reply.result
+
+    def ask(self, method: str, *params: Any) -> Reply:
+        """Return the result or the node's error; `TryAgain` where neither came back readable.
+
+        The exceptions below this line hold the URL, and so perhaps a provider's key: none is passed on.
+        """
+        try:
+            response: Any = self._provider.make_request(RPCEndpoint(method), list(params))
+        except OSError as error:  # everything that requests raises
+            response = _body_of_refusal(error)
+            if response is None:
+                raise TryAgain(self._no_answer(method, error)) from None
+        except ValueError:
+            raise TryAgain(f"The {self._chain_name} endpoint answered {method} with no JSON.") from None
+        if not isinstance(response, dict):
+            raise TryAgain(f"The {self._chain_name} endpoint answered {method} with no JSON-RPC answer.")
+        if response.get("error") is not None:
+            return Reply(error=_message(response["error"]))
+        if "result" not in response:
+            raise TryAgain(f"The {self._chain_name} endpoint answered {method} with no result.")
+        return Reply(result=response["result"])
+
+    def _no_answer(self, method: str, error: OSError) -> str:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        what = f"HTTP status {status}" if status is not None else type(error).__name__
+        return f"The {self._chain_name} endpoint did not answer {method}: {what}."
+
+
+def _body_of_refusal(error: OSError) -> dict[str, Any] | None:
+    """Find the JSON-RPC error in an HTTP refusal: some nodes answer errors with status 4xx or 5xx."""
+    content = getattr(getattr(error, "response", None), "content", None)
+    try:
+        body = json.loads(content) if content else None
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) and body.get("error") is not None else None
+
+
+def _message(error: Any) -> str:
+    text = str(error.get("message", error)) if isinstance(error, dict) else str(error)
+    return "".join(letter if letter.isprintable() else " " for letter in text)[:MESSAGE_LENGTH_MAX]

@@ -1,0 +1,194 @@
+"""What a node knows, read into types: blocks, chain transactions, receipts, code, counts and balances."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from domain.errors import TryAgain
+from gateways.evm.answers import is_history_missing
+from gateways.evm.endpoint import Endpoint
+from gateways.evm.settings import Address, ChainSettings
+
+
+def _quantity(value: Any) -> int:
+    """Read a JSON-RPC quantity: hexadecimal with 0x, at most 32 bytes."""
+    if not isinstance(value, str) or not value.startswith("0x") or not 3 <= len(value) <= 66:
+        raise ValueError("must be a hexadecimal quantity")
+    return int(value, 16)
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+Quantity = Annotated[int, BeforeValidator(_quantity)]
+Hash = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^0x[0-9a-f]{64}$")]
+HexBytes = Annotated[str, BeforeValidator(_lower), Field(pattern=r"^0x([0-9a-f]{2})*$")]
+LowerAddress = Annotated[Address, BeforeValidator(_lower)]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, alias_generator=AliasGenerator(validation_alias=to_camel))
+
+
+class Block(_Answer):
+    """A block's place in the chain."""
+
+    number: Quantity
+    hash: Hash
+
+
+class ChainTransaction(_Answer):
+    """A chain transaction; `type` as in EIP-2718, `to` None where it makes a contract."""
+
+    hash: Hash
+    block_hash: Hash | None = None
+    sender: LowerAddress = Field(validation_alias="from")
+    to: LowerAddress | None = None
+    value: Quantity
+    input: HexBytes
+    type: Quantity = 0
+
+
+class Log(_Answer):
+    """One event that a contract wrote."""
+
+    topics: tuple[Hash, ...]
+    data: HexBytes
+
+
+class Receipt(_Answer):
+    """What became of a chain transaction in a block; `status` 1 is success."""
+
+    transaction_hash: Hash
+    block_hash: Hash
+    block_number: Quantity
+    status: Annotated[Quantity, Field(le=1)]
+    gas_used: Quantity
+    logs: tuple[Log, ...] = ()
+
+
+class FeeHistory(_Answer):
+    """Base fees of the last blocks and of the next one, and the tips that each block's percentile paid."""
+
+    base_fee_per_gas: tuple[Quantity, ...] = Field(min_length=1)
+    reward: tuple[tuple[Quantity, ...], ...] = ()
+
+
+@dataclass(frozen=True)
+class Heights:
+    """Where the chain ends, and up to where it is final; -1 where nothing is final yet."""
+
+    head: int
+    final: int
+
+    @property
+    def buried(self) -> int:
+        """Return up to where blocks lie at least twice as deep as finality asks."""
+        return self.final - (self.head - self.final)
+
+
+_Model = TypeVar("_Model", bound=_Answer)
+
+
+class Node:
+    """Typed questions to one endpoint. Whatever is unclear or malformed is `TryAgain`."""
+
+    def __init__(self, endpoint: Endpoint, settings: ChainSettings) -> None:
+        self._endpoint = endpoint
+        self._settings = settings
+
+    def chain_id(self) -> int:
+        return self._number("eth_chainId")
+
+    def require_chain(self) -> None:
+        """Make sure that the endpoint serves the chain we mean: what it says of another one misleads."""
+        found = self.chain_id()
+        if found != self._settings.chain_id:
+            raise TryAgain(
+                f"The {self._settings.name} endpoint serves chain {found} instead of {self._settings.chain_id}."
+            )
+
+    def receipt(self, tx_hash: str) -> Receipt | None:
+        """Return the receipt, or None where there is none (some nodes answer one without a block)."""
+        raw = self._endpoint.call("eth_getTransactionReceipt", tx_hash)
+        if raw is None or (isinstance(raw, dict) and raw.get("blockHash") is None):
+            return None
+        receipt = self._read(Receipt, raw)
+        self._require_same(receipt.transaction_hash, tx_hash)
+        return receipt
+
+    def transaction(self, tx_hash: str) -> ChainTransaction | None:
+        raw = self._endpoint.call("eth_getTransactionByHash", tx_hash)
+        if raw is None:
+            return None
+        transaction = self._read(ChainTransaction, raw)
+        self._require_same(transaction.hash, tx_hash)
+        return transaction
+
+    def is_canonical(self, number: int, block_hash: str) -> bool:
+        """Tell whether the chain has this very block at this height: a receipt may outlive a reorg."""
+        raw = self._endpoint.call("eth_getBlockByNumber", hex(number), False)
+        return raw is not None and self._read(Block, raw).hash == block_hash
+
+    def heights(self) -> Heights:
+        """Return the head and the highest block that is final and `min_depth` deep."""
+        depth = self._settings.finality_depth
+        final = None if depth is not None else self._block("finalized").number
+        head = self._block("latest").number
+        deep = head - max(depth or 0, self._settings.min_depth)
+        return Heights(head=head, final=max(-1, deep if final is None else min(final, deep)))
+
+    def code(self, address: str) -> str:
+        """Return the code at an address now, `0x` for none."""
+        return self._bytes(self._endpoint.call("eth_getCode", address, "latest"))
+
+    def code_at(self, address: str, block_number: int) -> str | None:
+        """Return the code at an address after a block, None where the node no longer holds that state."""
+        reply = self._endpoint.ask("eth_getCode", address, hex(block_number))
+        if reply.error is not None and is_history_missing(reply.error):
+            return None
+        if reply.error is not None:
+            raise TryAgain(f"The {self._settings.name} endpoint refused eth_getCode: {reply.error}")
+        return self._bytes(reply.result)
+
+    def transaction_count(self, address: str, block: str) -> int:
+        return self._number("eth_getTransactionCount", address, block)
+
+    def balance(self, address: str) -> int:
+        return self._number("eth_getBalance", address, "latest")
+
+    def fee_history(self, blocks: int, percentile: int) -> FeeHistory:
+        return self._read(FeeHistory, self._endpoint.call("eth_feeHistory", hex(blocks), "latest", [percentile]))
+
+    def quantity(self, value: Any) -> int:
+        try:
+            return _quantity(value)
+        except ValueError:
+            raise self.malformed() from None
+
+    def malformed(self) -> TryAgain:
+        return TryAgain(f"The {self._settings.name} endpoint sent an answer that makes no sense.")
+
+    def _block(self, tag: str) -> Block:
+        return self._read(Block, self._endpoint.call("eth_getBlockByNumber", tag, False))
+
+    def _number(self, method: str, *params: Any) -> int:
+        return self.quantity(self._endpoint.call(method, *params))
+
+    def _bytes(self, value: Any) -> str:
+        if not isinstance(value, str) or not value.startswith("0x"):
+            raise self.malformed()
+        return value.lower()
+
+    def _read(self, model: type[_Model], raw: Any) -> _Model:
+        try:
+            return model.model_validate(raw)
+        except ValidationError:
+            raise self.malformed() from None
+
+    def _require_same(self, found: str, asked: str) -> None:
+        if found != asked:
+            raise self.malformed()

@@ -1,0 +1,109 @@
+"""What the service must be told about a chain before it may read or pay there."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Self
+
+from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from domain.errors import InvalidRequest
+from domain.money import BaseUnits
+from domain.refunds import invalid_request
+
+PLAIN_TRANSFER_GAS = 21_000  # what a transfer costs that runs no code (Yellow Paper, G_transaction)
+ZERO_ADDRESS = "0x" + 40 * "0"
+
+
+def checksummed(value: str) -> str:
+    """Return the EIP-55 form of an address; only that form itself or all lower case is taken.
+
+    Anything else is refused, names above all: whoever answers for a name would choose where money goes.
+    """
+    if not is_hex_address(value) or not value.startswith("0x"):
+        raise PydanticCustomError("address", "must be 0x and 40 hexadecimal digits; names are not looked up")
+    if value != value.lower() and not is_checksum_address(value):
+        raise PydanticCustomError("eip55", "must be written in EIP-55 mixed case or all in lower case")
+    return to_checksum_address(value)
+
+
+def _ours(value: str) -> str:
+    address = checksummed(value)
+    if address == ZERO_ADDRESS:
+        raise PydanticCustomError("address", "must not be the zero address")
+    return address
+
+
+def _http_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise PydanticCustomError("http_url", "must start with http:// or https://")
+    return value
+
+
+Address = Annotated[str, AfterValidator(checksummed)]
+OurAddress = Annotated[str, AfterValidator(_ours)]
+HttpUrl = Annotated[str, AfterValidator(_http_url)]
+
+
+class ChainSettings(BaseModel):
+    """One chain. `finality` is `finalized` (the node's own tag) or `depth:N` (N blocks on top)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    chain_id: int = Field(ge=1, strict=True)
+    name: str = Field(min_length=1, max_length=64)
+    rpc_urls: tuple[HttpUrl, ...] = Field(min_length=1, repr=False)
+    """Often hold a provider's key in their path, so they are never shown nor written to a log."""
+    finality: str = Field(pattern=r"^(finalized|depth:[1-9][0-9]{0,5})$")
+    min_depth: int = Field(default=1, ge=0, strict=True)
+    """Blocks that must stand on top of one that counts as final, whatever `finality` says."""
+    deposit_addresses: tuple[OurAddress, ...] = Field(min_length=1)
+    wallet: OurAddress
+    """The address that refunds are paid from; used by nothing else."""
+    min_amount_base_units: BaseUnits = Field(ge=1)
+    max_fee_per_gas_wei_cap: BaseUnits = Field(ge=1)
+    gas_cap: int = Field(default=100_000, ge=PLAIN_TRANSFER_GAS, strict=True)
+    tokens: tuple[str, ...] = Field(default=(), max_length=0)
+    """Only the native coin is paid back; the field is reserved so that a token is refused by its name."""
+
+    @model_validator(mode="after")
+    def _wallet_stands_apart(self) -> Self:
+        if self.wallet in self.deposit_addresses:
+            raise PydanticCustomError("wallet_stands_apart", "the wallet must not be a deposit address")
+        return self
+
+    @property
+    def finality_depth(self) -> int | None:
+        """Return N of `depth:N`, or None where the node's `finalized` tag decides."""
+        return int(self.finality.removeprefix("depth:")) if self.finality.startswith("depth:") else None
+
+    @property
+    def ours(self) -> frozenset[str]:
+        """Return every address whose owner is the merchant, so never a customer's."""
+        return frozenset([*self.deposit_addresses, self.wallet])
+
+
+class _ChainsFile(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    chains: tuple[ChainSettings, ...] = Field(min_length=1)
+
+
+def load_chains(path: Path) -> tuple[ChainSettings, ...]:
+    """Read the chains from a TOML file with one `[[chains]]` table each; the first fault is named."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidRequest("chains", "readable", f"{path} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise InvalidRequest("chains", "toml", f"{path} is not a TOML file: {error}.") from None
+    try:
+        chains = _ChainsFile.model_validate(content).chains
+    except ValidationError as error:
+        raise invalid_request(error) from None
+    chain_ids = [chain.chain_id for chain in chains]
+    for position, chain_id in enumerate(chain_ids):
+        if chain_id in chain_ids[:position]:
+            raise InvalidRequest(f"chains.{position}.chain_id", "unique", f"chain {chain_id} is already there.")
+    return chains

@@ -1,0 +1,152 @@
+"""Stripe's answers as far as we read them; one that does not fit the shape is nothing to act upon."""
+
+from dataclasses import dataclass
+from typing import Literal, Self, TypeVar
+
+import stripe
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from domain.errors import TryAgain
+from domain.payments import Dispute
+from domain.payouts import CardPayout
+
+
+class Answer(BaseModel):
+    """Any object of Stripe's, pinned to the API version of the SDK; fields that we do not read are ignored."""
+
+    model_config = ConfigDict(frozen=True, strict=True)
+
+
+class PaymentMethodDetails(Answer):
+    """Only how it was paid: `card`, or something that this rail does not pay back."""
+
+    type: str
+
+
+class Charge(Answer):
+    """The attempt of a payment that took the money."""
+
+    object: Literal["charge"]
+    id: str
+    captured: bool
+    amount_captured: int
+    disputed: bool
+    payment_intent: str | None = None
+    payment_method_details: PaymentMethodDetails | None = None
+
+
+class Intent(Answer):
+    """A payment, read with `latest_charge` expanded. Stripe writes currencies in lower case."""
+
+    object: Literal["payment_intent"]
+    id: str
+    status: str
+    amount: int
+    currency: str
+    livemode: bool
+    latest_charge: Charge | None = None
+
+
+class Refund(Answer):
+    """Money on its way back. The two reasons are absent, not null, where they do not apply."""
+
+    object: Literal["refund"]
+    id: str
+    status: str | None
+    amount: int
+    currency: str
+    payment_intent: str | None
+    metadata: dict[str, str] | None = None
+    pending_reason: str | None = None
+    failure_reason: str | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it takes its amount from what can still be refunded; an unknown status does."""
+        return self.status not in ("failed", "canceled")
+
+    @property
+    def refund_id(self) -> str | None:
+        """Name the refund of ours that it belongs to, by its metadata."""
+        return (self.metadata or {}).get("refund_id")
+
+    @property
+    def attempt(self) -> str | None:
+        """Tell the attempt of ours that made it, by its metadata."""
+        return (self.metadata or {}).get("attempt")
+
+
+class DisputeAnswer(Answer):
+    """A chargeback or, with a status that begins with `warning_`, an inquiry."""
+
+    object: Literal["dispute"]
+    id: str
+    status: str
+
+
+class RefundPage(Answer):
+    """One page of refunds, newest first."""
+
+    object: Literal["list"]
+    data: list[Refund]
+    has_more: bool
+
+    @model_validator(mode="after")
+    def _can_be_followed(self) -> Self:
+        if self.has_more and not self.data:
+            raise ValueError("an empty page cannot tell where the next one begins")
+        return self
+
+
+class DisputePage(Answer):
+    """All disputes of one payment: there are never more than a page holds."""
+
+    object: Literal["list"]
+    data: list[DisputeAnswer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sight:
+    """One payment as it was seen at one moment: itself, all its refunds, and how far it is disputed."""
+
+    intent: Intent
+    refunds: tuple[Refund, ...]
+    dispute: Dispute
+
+    def made_by(self, payout: CardPayout) -> list[Refund]:
+        """Find what this attempt made, in any status: a failed one skipped here would be sent again."""
+        return [refund for refund in self.refunds if _is_made_by(refund, payout)]
+
+    def live_besides(self, payout: CardPayout) -> list[Refund]:
+        """Find the refunds that count and that this attempt did not make."""
+        return [refund for refund in self.refunds if refund.is_live and not _is_made_by(refund, payout)]
+
+
+Shape = TypeVar("Shape", bound=Answer)
+
+
+def read_answer(shape: type[Shape], answer: object) -> Shape:
+    """Read one answer of the SDK; raise `TryAgain` when it is not what was asked for."""
+    if isinstance(answer, stripe.StripeObject):
+        try:
+            return shape.model_validate(answer.to_dict())
+        except ValidationError:
+            pass  # The complaint holds the content, which belongs into no message; it is dropped here.
+    raise TryAgain(f"Stripe sent an answer that is no readable {shape.__name__.lower()}.")
+
+
+def judge_disputes(disputes: list[DisputeAnswer]) -> Dispute:
+    """Say how far a charge that was ever disputed is contested now; an unlisted dispute counts as open.
+
+    `prevented` counts as open as well: the bank was paid through another programme, so a person must look.
+    """
+    statuses = {dispute.status for dispute in disputes}
+    if "lost" in statuses:
+        return Dispute.LOST
+    if statuses and statuses <= {"won", "warning_closed"}:
+        return Dispute.NONE
+    return Dispute.OPEN
+
+
+def _is_made_by(refund: Refund, payout: CardPayout) -> bool:
+    return (refund.refund_id, refund.attempt) == (payout.refund_id, str(payout.attempt))

@@ -1,0 +1,223 @@
+"""Card payments at Stripe: look at them, and pay one back exactly once."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import stripe
+from pydantic import SecretStr
+from stripe.params import DisputeListParams, RefundListParams
+
+from domain.errors import NeedsOperator, TryAgain
+from domain.payments import CardPayment, CardPaymentRef, Dispute
+from domain.payouts import CardPayout, PayoutOutcome
+from domain.refunds import StatusReason, workflow_id
+from gateways.stripe.answers import (
+    Charge,
+    DisputeAnswer,
+    DisputePage,
+    Intent,
+    Refund,
+    RefundPage,
+    Sight,
+    judge_disputes,
+    read_answer,
+)
+from gateways.stripe.client import (
+    CONNECT_SECONDS_MAX,
+    READ_SECONDS_MAX,
+    STRIPE_API_BASE,
+    KeyMode,
+    build_client,
+)
+from gateways.stripe.errors import Action, Refusal, is_replay, translate
+from gateways.stripe.outcomes import adopt, after_refusal, obstacle, outcome_of, refused, unknown
+
+Result = TypeVar("Result")
+
+PAGE_SIZE = 100  # the most that Stripe gives at once
+_PROOF = re.compile(r"(?P<kind>pi|ch|py)_[A-Za-z0-9_]{1,250}")
+
+
+class StripeGateway:
+    """Stripe in our words; safe to share between threads. Raises domain errors only.
+
+    `TryAgain` says that nothing is known for sure: the same call again is safe, as each begins with looking.
+    """
+
+    def __init__(
+        self,
+        secret_key: SecretStr,
+        *,
+        mode: KeyMode,
+        api_base: str = STRIPE_API_BASE,
+        connect_seconds_max: float = CONNECT_SECONDS_MAX,
+        read_seconds_max: float = READ_SECONDS_MAX,
+    ) -> None:
+        """Raise `ValueError` when key, expected mode and address do not belong together; connect to nothing."""
+        self._mode = mode
+        self._client = build_client(
+            secret_key,
+            mode=mode,
+            api_base=api_base,
+            connect_seconds_max=connect_seconds_max,
+            read_seconds_max=read_seconds_max,
+        )
+
+    def check(self) -> None:
+        """Prove key and address by one cheap read; raise `TryAgain` with the reason otherwise."""
+        answer = _read(lambda: self._client.v1.refunds.list(params={"limit": 1}))
+        read_answer(RefundPage, answer)
+
+    def resolve_payment_intent(self, proof: str) -> str | None:
+        """Find the payment intent that a proof (`pi_…`, `ch_…`, `py_…`) names; None when Stripe knows none."""
+        match = _PROOF.fullmatch(proof)
+        if match is None:
+            return None
+        if match["kind"] == "pi":
+            intent = self._intent(proof)
+            return intent.id if intent else None
+        answer = _find(lambda: self._client.v1.charges.retrieve(proof))
+        return read_answer(Charge, answer).payment_intent if answer else None
+
+    def read_payment(self, payment: CardPaymentRef, *, refund_id: str) -> CardPayment:
+        """Tell what Stripe knows of a payment, leaving out the refunds that `refund_id` itself made."""
+        sight = self._look(payment.payment_intent)
+        if sight is None or sight.intent.livemode != (self._mode == "live"):
+            return CardPayment(found=False)
+        charge = sight.intent.latest_charge
+        is_captured = charge is not None and charge.captured
+        details = charge.payment_method_details if charge else None
+        return CardPayment(
+            found=True,
+            status=sight.intent.status,
+            is_captured=is_captured,
+            is_card=details is not None and details.type == "card",
+            amount_minor=charge.amount_captured if charge and is_captured else sight.intent.amount,
+            currency=sight.intent.currency.upper(),
+            refunded_minor=sum(
+                refund.amount for refund in sight.refunds if refund.is_live and refund.refund_id != refund_id
+            ),
+            dispute=sight.dispute,
+        )
+
+    def ensure_refund(self, payout: CardPayout, *, maybe_sent: bool = False) -> PayoutOutcome:
+        """Make this attempt's refund exist exactly once: look, leap, look again.
+
+        A second run adopts what the first one made. `maybe_sent` says that an earlier call did not end with
+        an outcome, so that its request may still arrive; then less is called refused. Raises `TryAgain` when
+        the answer was unclear.
+        """
+        sight = self._look(payout.payment_intent)
+        if sight is None:
+            return unknown("payment_missing") if maybe_sent else refused("payment_missing")
+        settled = adopt(sight, payout) or obstacle(sight, payout, mode=self._mode, maybe_sent=maybe_sent)
+        if settled is not None:
+            return settled
+        try:
+            refund = self._leap(payout)
+        except Refusal as refusal:
+            return after_refusal(refusal, self._look(payout.payment_intent), payout)
+        return outcome_of(refund, payout)
+
+    def look_at_refund(self, payout: CardPayout) -> PayoutOutcome | None:
+        """Tell what became of this attempt's refund, without ever sending; None when it made none.
+
+        A dispute opened on a refunded charge shows as succeeded with reason `payout_disputed`.
+        """
+        sight = self._look(payout.payment_intent)
+        # No payment means another account or a changed key, and proves nothing about the refund.
+        return adopt(sight, payout) if sight else unknown("payment_missing")
+
+    def _look(self, payment_intent: str) -> Sight | None:
+        intent = self._intent(payment_intent)
+        if intent is None:
+            return None
+        refunds = self._refunds(intent.id)
+        is_disputed = intent.latest_charge is not None and intent.latest_charge.disputed
+        dispute = judge_disputes(self._disputes(intent.id)) if is_disputed else Dispute.NONE
+        return Sight(intent=intent, refunds=refunds, dispute=dispute)
+
+    def _leap(self, payout: CardPayout) -> Refund:
+        """Send the one request that moves money; raise `Refusal` or `TryAgain`."""
+        answer = _ask(
+            lambda: self._client.v1.refunds.create(
+                params={
+                    "payment_intent": payout.payment_intent,
+                    # Without it Stripe refunds what is left, silently less after a partial refund outside.
+                    "amount": payout.amount_minor,
+                    "reason": "requested_by_customer",
+                    "metadata": {
+                        "refund_id": payout.refund_id,
+                        "attempt": str(payout.attempt),
+                        "workflow_id": workflow_id(payout.refund_id),
+                    },
+                },
+                options={"idempotency_key": payout.idempotency_key},
+            )
+        )
+        refund = read_answer(Refund, answer)
+        response = answer.last_response
+        if response is not None and is_replay(response.headers):
+            # A replay shows how the refund was when it was made, not how it is.
+            answer = _read(lambda: self._client.v1.refunds.retrieve(refund.id))
+            return read_answer(Refund, answer)
+        return refund
+
+    def _intent(self, payment_intent: str) -> Intent | None:
+        if not payment_intent:
+            return None  # An empty id would ask for the list of all payments.
+        answer = _find(
+            lambda: self._client.v1.payment_intents.retrieve(payment_intent, params={"expand": ["latest_charge"]})
+        )
+        return read_answer(Intent, answer) if answer else None
+
+    def _refunds(self, payment_intent: str) -> tuple[Refund, ...]:
+        refunds: list[Refund] = []
+        while True:
+            params: RefundListParams = {"payment_intent": payment_intent, "limit": PAGE_SIZE}
+            if refunds:
+                params["starting_after"] = refunds[-1].id
+            page = read_answer(RefundPage, _read(partial(self._client.v1.refunds.list, params)))
+            refunds += page.data
+            if not page.has_more:
+                return tuple(refunds)
+
+    def _disputes(self, payment_intent: str) -> list[DisputeAnswer]:
+        params: DisputeListParams = {"payment_intent": payment_intent, "limit": PAGE_SIZE}
+        return read_answer(DisputePage, _read(partial(self._client.v1.disputes.list, params))).data
+
+
+def _ask(call: Callable[[], Result]) -> Result:
+    """Call the SDK; raise `TryAgain` or `Refusal`, outside the handler so that no vendor error hangs on."""
+    try:
+        return call()
+    except stripe.StripeError as error:
+        problem = translate(error)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        # The SDK trips over some foreign bodies, such as {"error": "Bad Gateway"}: stripe-python 16.1.0.
+        problem = TryAgain("Stripe sent an answer that its own client cannot read.")
+    raise problem
+
+
+def _find(call: Callable[[], Result]) -> Result | None:
+    """Read one object; None when Stripe says that there is no such thing."""
+    try:
+        return _ask(call)
+    except Refusal as refusal:
+        if refusal.action == Action.MISSING:
+            return None
+        raise _unreadable(refusal) from None
+
+
+def _read(call: Callable[[], Result]) -> Result:
+    """Read what must be there; a definite no to a mere read is for a person to look at."""
+    try:
+        return _ask(call)
+    except Refusal as refusal:
+        raise _unreadable(refusal) from None
+
+
+def _unreadable(refusal: Refusal) -> NeedsOperator:
+    return NeedsOperator(StatusReason.FACTS_UNAVAILABLE, f"The card payment cannot be read. {refusal}")

@@ -1,0 +1,299 @@
+"""From a request to a verdict: whose deposit, is ownership proved, do the rules pass, and then the hold."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.digests import digest
+from domain.eligibility import DepositState, assess
+from domain.money import Money, TokenAmount
+from domain.payments import CardPaymentRef, PaymentFacts, PaymentRef
+from domain.policy import Policy
+from domain.refunds import Channel, OwnershipLevel, RefundState, RefundStatus, StatusReason, WaitingFor
+from domain.verdicts import Outcome, Rule, Verdict
+from ledger import cases
+from ledger.billing import payment_of
+from ledger.database import Database
+from ledger.findings import open_finding
+from ledger.intake import is_charge, proves
+from ledger.tables import Deposit, OwnershipConfirmation, Refund, Withdrawal
+
+Missing = tuple[StatusReason, WaitingFor]
+
+
+class Checking:
+    """Identifies the deposit, judges it, and holds it, each step in one database transaction."""
+
+    def __init__(self, database: Database, policy: Policy) -> None:
+        self._database = database
+        self._policy = policy
+
+    def charge_to_resolve(self, refund_id: str) -> str | None:
+        """Return the charge that a proof names, while no payment of ours is known for it."""
+        with self._database.read() as session:
+            proof = cases.get(session, refund_id).payment_proof
+            return proof if proof is not None and is_charge(proof) else None
+
+    def record_resolved_charge(self, refund_id: str, payment_intent: str | None) -> None:
+        """Write which payment a charge belongs to; None leaves the proof as one that matches nothing."""
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            if payment_intent is not None and row.payment_proof != payment_intent:
+                row.payment_proof = payment_intent
+                cases.note(session, self._database, row, "proof.resolved")
+
+    def identify(self, refund_id: str) -> tuple[RefundState, PaymentRef | None]:
+        """Find the deposit and the proof of ownership; return the payment to read, or None while it waits."""
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            if row.status == RefundStatus.CHECKING:
+                self._identify(session, row)
+            if row.status not in (RefundStatus.CHECKING, RefundStatus.AWAITING_ORDERS) or row.deposit_id is None:
+                return cases.state_of(session, row), None
+            return cases.state_of(session, row), payment_of(session.get_one(Deposit, row.deposit_id))
+
+    def _identify(self, session: Session, row: Refund) -> None:
+        own = list(session.scalars(select(Deposit).where(Deposit.account_id == row.account_id)))
+        on_rail = [deposit for deposit in own if deposit.rail == row.rail]
+        if row.deposit_id is None:
+            deposit = self._meant(session, row, on_rail)
+            row.deposit_id = deposit.id if deposit else None
+        proof_fails = row.payment_proof is not None and not any(proves(row.payment_proof, it) for it in on_rail)
+        if proof_fails and row.channel == Channel.TICKET:
+            cases.end_unpaid(session, self._database, row, RefundStatus.REJECTED, StatusReason.PROOF_MATCHES_NOTHING)
+            return
+        missing = self._missing(row, proof_fails=proof_fails)
+        if missing is not None:
+            reason, waiting_for = missing
+            row.due_at = self._database.now() + timedelta(days=self._policy.handling.customer_wait_days)
+            cases.move(session, self._database, row, RefundStatus.AWAITING_OWNERSHIP, reason, waiting_for=waiting_for)
+            return
+        holder = cases.holder_of(session, row.deposit_id or "")
+        if holder is not None and holder.refund_id != row.id and holder.state == "active":
+            row.duplicate_of = holder.refund_id
+            cases.end_unpaid(
+                session,
+                self._database,
+                row,
+                RefundStatus.DUPLICATE,
+                StatusReason.HELD_BY_OTHER_REFUND,
+                detail={"held_by": holder.refund_id},
+            )
+
+    def _meant(self, session: Session, row: Refund, on_rail: list[Deposit]) -> Deposit | None:
+        """Return the deposit that is meant: named, proved, or the account's only one that could be."""
+        if row.asked_deposit_id is not None:
+            return next((deposit for deposit in on_rail if deposit.id == row.asked_deposit_id), None)
+        if row.payment_proof is not None:
+            return next((deposit for deposit in on_rail if proves(row.payment_proof, deposit)), None)
+        if len(on_rail) == 1:
+            return on_rail[0]
+        possible = [deposit for deposit in on_rail if self._could_be(session, row, deposit)]
+        if len(possible) == 1:
+            return possible[0]
+        # None could be paid back: the newest gives the customer the reasons that matter to them.
+        return max(on_rail, key=lambda it: (it.paid_at, it.id)) if not possible and on_rail else None
+
+    def _could_be(self, session: Session, row: Refund, deposit: Deposit) -> bool:
+        facts = cases.deposit_facts(session, row, deposit)
+        version = self._policy.version_for(deposit.paid_at, deposit.terms_version)
+        return (
+            facts.state == DepositState.OPEN
+            and facts.held_by_other_refund is None
+            and facts.charged_minor == 0
+            and timedelta(0) <= row.requested_at - deposit.paid_at.replace(microsecond=0)
+            and row.requested_at.replace(microsecond=0) - deposit.paid_at.replace(microsecond=0) <= version.window
+        )
+
+    def _missing(self, row: Refund, *, proof_fails: bool) -> Missing | None:
+        """Return what only the customer or an operator can add, the most basic first."""
+        confirmed = row.ownership == OwnershipLevel.OPERATOR_CONFIRMED
+        if row.channel == Channel.EMAIL and not confirmed:
+            if row.payment_proof is None:
+                return StatusReason.PROOF_MISSING, WaitingFor.PAYMENT_PROOF
+            if proof_fails:
+                return StatusReason.PROOF_MATCHES_NOTHING, WaitingFor.PAYMENT_PROOF
+        if row.deposit_id is None:
+            return StatusReason.DEPOSIT_AMBIGUOUS, WaitingFor.DEPOSIT
+        if OwnershipLevel(row.ownership) not in self._policy.handling.ownership_accepted:
+            return StatusReason.OWNERSHIP_UNPROVED, WaitingFor.OWNERSHIP
+        age = row.received_at - row.requested_at
+        if age > timedelta(hours=self._policy.handling.request_age_hours) and not row.is_request_time_confirmed:
+            return StatusReason.REQUEST_TIME_OLD, WaitingFor.REQUEST_TIME
+        return None
+
+    def judge(self, refund_id: str, facts: PaymentFacts) -> RefundState:
+        """Apply the rules and hold the deposit if they pass; a refund that is past judging stays as it is."""
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            if row.status in (RefundStatus.CHECKING, RefundStatus.AWAITING_ORDERS):
+                deposit = session.get_one(Deposit, row.deposit_id)
+                verdict = verdict_for(session, row, deposit, facts, self._policy)
+                row.verdict = verdict.model_dump(mode="json")
+                self._follow(session, row, deposit, verdict)
+            return cases.state_of(session, row)
+
+    def _follow(self, session: Session, row: Refund, deposit: Deposit, verdict: Verdict) -> None:
+        if verdict.outcome == Outcome.FAIL:
+            code = verdict.result(Rule.CLEAN).code
+            self._end_failed(session, row, verdict, is_duplicate=code == "held_by_other_refund")
+            return
+        if verdict.outcome == Outcome.WAIT:
+            on_orders = verdict.result(Rule.UNUSED).outcome == Outcome.WAIT
+            reason = StatusReason.ORDERS_PENDING if on_orders else StatusReason.PAYMENT_UNSETTLED
+            if row.status == RefundStatus.CHECKING:
+                row.due_at = self._database.now() + timedelta(days=self._policy.handling.customer_wait_days)
+            cases.move(
+                session,
+                self._database,
+                row,
+                RefundStatus.AWAITING_ORDERS,
+                reason,
+                waiting_for=WaitingFor.ORDERS if on_orders else WaitingFor.PAYMENT,
+            )
+            return
+        if row.status == RefundStatus.AWAITING_ORDERS:
+            cases.move(session, self._database, row, RefundStatus.CHECKING, None)
+        cases.place_hold(session, self._database, row, deposit)
+        if verdict.destination is None:
+            attend(session, self._database, row, StatusReason.ROUTE_UNKNOWN)
+            return
+        ask_approval(session, self._database, self._policy, row, verdict, StatusReason.APPROVAL_NEEDED)
+
+    def _end_failed(self, session: Session, row: Refund, verdict: Verdict, *, is_duplicate: bool) -> None:
+        if is_duplicate and row.status == RefundStatus.CHECKING:
+            row.duplicate_of = str(verdict.result(Rule.CLEAN).facts["held_by"])
+            status, reason = RefundStatus.DUPLICATE, StatusReason.HELD_BY_OTHER_REFUND
+        else:
+            status, reason = RefundStatus.INELIGIBLE, verdict.failed_reason
+        cases.end_unpaid(session, self._database, row, status, reason)
+
+    def attend(self, refund_id: str, reason: StatusReason) -> RefundState:
+        """Bring a refund before an operator; one that has ended or stands there already stays as it is."""
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            if row.status in (RefundStatus.CHECKING, RefundStatus.PAYING, RefundStatus.CONFIRMING):
+                attend(session, self._database, row, reason)
+            elif row.status == RefundStatus.AWAITING_ORDERS:
+                cases.move(session, self._database, row, RefundStatus.CHECKING, None)
+                attend(session, self._database, row, reason)
+            return cases.state_of(session, row)
+
+    def expire(self, refund_id: str) -> RefundState:
+        """End a wait for the customer, whose time the run's timer has measured; an answer that came wins."""
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            waits = row.status in (RefundStatus.AWAITING_OWNERSHIP, RefundStatus.AWAITING_ORDERS)
+            if waits and not has_unapplied(session, row):
+                cases.end_unpaid(
+                    session, self._database, row, RefundStatus.EXPIRED, StatusReason.CUSTOMER_DID_NOT_ANSWER
+                )
+            return cases.state_of(session, row)
+
+    def remind(self, refund_id: str, urgency: str) -> RefundState:
+        """Write that a refund waits too long for a person; once per urgency and attempt."""
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            if row.status in (RefundStatus.AWAITING_APPROVAL, RefundStatus.NEEDS_ATTENTION):
+                open_finding(
+                    session,
+                    self._database,
+                    kind=f"overdue_{urgency}",
+                    key=f"overdue/{row.id}/{row.status}/{row.attempt}/{urgency}",
+                    evidence={"status": row.status, "attempt": row.attempt},
+                    refund_id=row.id,
+                )
+                if row.status == RefundStatus.AWAITING_APPROVAL:
+                    cases.move(
+                        session,
+                        self._database,
+                        row,
+                        RefundStatus.AWAITING_APPROVAL,
+                        StatusReason.APPROVAL_OVERDUE,
+                        waiting_for=WaitingFor.APPROVAL,
+                    )
+            return cases.state_of(session, row)
+
+
+def has_unapplied(session: Session, row: Refund) -> bool:
+    """Tell whether an answer was recorded that the run has not read yet."""
+    confirmation = select(OwnershipConfirmation.confirmation_id).where(
+        OwnershipConfirmation.refund_id == row.id, OwnershipConfirmation.is_applied.is_(False)
+    )
+    return session.scalar(confirmation.limit(1)) is not None or session.get(Withdrawal, row.id) is not None
+
+
+def verdict_for(session: Session, row: Refund, deposit: Deposit, facts: PaymentFacts, policy: Policy) -> Verdict:
+    """Judge a refund's deposit by the books as they are in this transaction."""
+    return assess(
+        cases.deposit_facts(session, row, deposit),
+        facts,
+        policy,
+        requested_at=row.requested_at,
+        received_at=row.received_at,
+    )
+
+
+def amount_to_pay(deposit: Deposit) -> Money | TokenAmount:
+    """Return what was paid, which is what goes back; what was credited may differ."""
+    payment = payment_of(deposit)
+    if isinstance(payment, CardPaymentRef):
+        return Money(amount_minor=payment.amount_minor, currency=payment.currency)
+    return TokenAmount(amount_base_units=payment.amount_base_units, asset=payment.asset)
+
+
+def digest_for(row: Refund, deposit: Deposit, verdict: Verdict) -> str:
+    """Return the digest that an approval of the present attempt must name."""
+    return digest(
+        refund_id=row.id,
+        attempt=row.attempt,
+        deposit_id=deposit.id,
+        amount=amount_to_pay(deposit),
+        rail=row.rail,
+        verdict=verdict,
+    )
+
+
+def ask_approval(
+    session: Session,
+    database: Database,
+    policy: Policy,
+    row: Refund,
+    verdict: Verdict,
+    reason: StatusReason,
+    *,
+    actor: str = cases.SERVICE,
+) -> None:
+    """Bring a held deposit before the approvers, with the digest of exactly what they see."""
+    deposit = session.get_one(Deposit, row.deposit_id)
+    row.verdict = verdict.model_dump(mode="json")
+    row.digest = digest_for(row, deposit, verdict)
+    row.approvals_needed = policy.handling.approvals_needed(deposit.amount_minor, deposit.currency)
+    row.due_at = database.now() + timedelta(hours=policy.handling.remind_hours)
+    cases.move(
+        session,
+        database,
+        row,
+        RefundStatus.AWAITING_APPROVAL,
+        reason,
+        waiting_for=WaitingFor.APPROVAL,
+        actor=actor,
+        detail={"digest": row.digest, "policy_version": verdict.policy_version},
+    )
+
+
+def attend(session: Session, database: Database, row: Refund, reason: StatusReason, **detail: str) -> None:
+    """Bring a refund before an operator, with a finding that names it."""
+    cases.move(
+        session, database, row, RefundStatus.NEEDS_ATTENTION, reason, waiting_for=WaitingFor.OPERATOR, detail=detail
+    )
+    row.due_at = None
+    open_finding(
+        session,
+        database,
+        kind=reason.value,
+        key=f"refund/{row.id}/{row.version}/{reason}",
+        evidence={"attempt": row.attempt, **detail},
+        refund_id=row.id,
+    )

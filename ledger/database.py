@@ -1,0 +1,95 @@
+"""The connection to our database: SQLite by default, PostgreSQL by URL, the same behaviour on both."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from domain.errors import TryAgain
+from ledger.tables import AuditHead
+
+BUSY_TIMEOUT_SECONDS = 30
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """Return the present moment, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+class Database:
+    """One database. Construction connects to nothing; `clock` exists so that tests can move time."""
+
+    def __init__(self, url: str, clock: Clock = utc_now) -> None:
+        self.url = make_url(url)
+        self.now = clock
+        self.engine = _sqlite_engine(self.url) if self.is_sqlite else create_engine(self.url, pool_pre_ping=True)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a transaction that changes nothing."""
+        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+            if not self.is_sqlite:
+                session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a transaction in which nobody else writes: it commits whole, or not at all.
+
+        Writers take turns: SQLite by BEGIN IMMEDIATE, PostgreSQL by a lock on the audit chain's head,
+        which every change extends anyway. What is read inside is the latest there is.
+        """
+        writer = self.engine.execution_options(writes=True)
+        with _translated(), Session(writer, expire_on_commit=False) as session:
+            session.execute(select(AuditHead).where(AuditHead.id == 1).with_for_update())
+            yield session
+            session.commit()
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """A database that is away or busy is a matter of time; everything else is a bug and stays visible."""
+    try:
+        yield
+    except DBAPIError as error:
+        lost = error.connection_invalidated or type(error.orig).__name__ in (
+            "OperationalError",
+            "InterfaceError",
+        )
+        if not lost:
+            raise
+        raise TryAgain(f"the database did not answer ({type(error.orig).__name__})") from error
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    # The driver's own BEGIN is deferred: two readers that both turn writers would deadlock. We begin ourselves.
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None})
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

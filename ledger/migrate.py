@@ -1,0 +1,46 @@
+"""Brings a database to the schema that this version of the code expects."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, text
+
+from ledger.database import Database
+from ledger.tables import Row
+
+# Two processes that start at once must not migrate at once; any number that nothing else locks will do.
+MIGRATION_LOCK = 7_265_667_564
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Return Alembic's settings without a file of its own."""
+    settings = Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    settings.attributes["connection"] = connection
+    return settings
+
+
+def upgrade(database: Database) -> None:
+    """Apply every migration that is missing. A second call, or one at the same time, changes nothing."""
+    writer = database.engine.execution_options(writes=True)
+    with writer.begin() as connection:
+        if not database.is_sqlite:
+            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        command.upgrade(config(connection), "head")
+
+
+def is_current(database: Database) -> bool:
+    """Tell whether the database has exactly this version's schema."""
+    head = ScriptDirectory.from_config(config()).get_current_head()
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == head
+
+
+def differences(database: Database) -> list[object]:
+    """List where the migrated schema differs from the tables in code; empty is right."""
+    with database.engine.connect() as connection:
+        return list(compare_metadata(MigrationContext.configure(connection), Row.metadata))

@@ -1,0 +1,32 @@
+"""Rows whose run has not been told the news yet, so that a lost signal or start costs time, never a refund."""
+
+from datetime import timedelta
+
+from sqlalchemy import select, update
+
+from domain.refunds import TicketRef
+from ledger.database import Database
+from ledger.tables import Refund
+
+
+class News:
+    """What the API must still tell Temporal."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def told(self, refund_id: str, version: int) -> None:
+        """Write that the run was told all news up to `version`; later news stay untold."""
+        with self._database.write() as session:
+            session.execute(
+                update(Refund).where(Refund.id == refund_id, Refund.version <= version).values(news_at=None)
+            )
+
+    def untold(self, older_than_seconds: float) -> list[tuple[str, TicketRef, int]]:
+        """List refunds with news that nobody told their run: id, ticket and version, oldest first."""
+        limit = self._database.now() - timedelta(seconds=older_than_seconds)
+        with self._database.read() as session:
+            rows = session.scalars(select(Refund).where(Refund.news_at <= limit).order_by(Refund.news_at).limit(200))
+            return [
+                (row.id, TicketRef(system=row.ticket_system, id=row.ticket_id), row.version) for row in rows.all()
+            ]

@@ -1,0 +1,240 @@
+"""The payout: begun in one transaction that checks everything again, and settled by what is seen outside."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.decisions import Action, Standing
+from domain.errors import NotFound
+from domain.money import Money
+from domain.payments import ChainPaymentRef, PaymentFacts, PaymentRef
+from domain.payouts import DEAD, CardPayout, PayoutOutcome, PayoutStatus
+from domain.policy import Policy
+from domain.refunds import Rail, RefundState, RefundStatus, StatusReason, WaitingFor
+from domain.verdicts import Outcome, Verdict
+from ledger import cases
+from ledger.billing import payment_of
+from ledger.checking import amount_to_pay, ask_approval, attend, digest_for, verdict_for
+from ledger.database import Database
+from ledger.progress import withdraw
+from ledger.records import standing_of, why_not_approve
+from ledger.tables import Decision, Deposit, Hold, Payout, RailStop, Refund, Wallet, Withdrawal
+
+
+class Payouts:
+    """Begins payouts and books what became of them. Every step may run twice and does its work once."""
+
+    def __init__(self, database: Database, policy: Policy, wallets: dict[int, str] | None = None) -> None:
+        """`wallets` maps a chain id to the address that pays on that chain."""
+        self._database = database
+        self._policy = policy
+        self._wallets = wallets or {}
+
+    def payment(self, refund_id: str) -> PaymentRef:
+        """Return the payment to read again before paying."""
+        with self._database.read() as session:
+            row = cases.get(session, refund_id)
+            return payment_of(session.get_one(Deposit, row.deposit_id))
+
+    def begin(self, refund_id: str, facts: PaymentFacts) -> RefundState:
+        """Check everything once more and record the payout; from here on nobody can withdraw.
+
+        What no longer holds sends the refund where it belongs: ineligible, to approval anew, or it stays.
+        """
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            if row.status == RefundStatus.AWAITING_APPROVAL:
+                self._begin(session, row, facts)
+            return cases.state_of(session, row)
+
+    def _begin(self, session: Session, row: Refund, facts: PaymentFacts) -> None:
+        if session.get(Withdrawal, row.id) is not None:
+            withdraw(session, self._database, row)
+            return
+        deposit = session.get_one(Deposit, row.deposit_id)
+        verdict = verdict_for(session, row, deposit, facts, self._policy)
+        if verdict.outcome == Outcome.FAIL or not cases.is_whole(session, session.get(Hold, row.id)):
+            row.verdict = verdict.model_dump(mode="json")
+            reason = verdict.failed_reason if verdict.outcome == Outcome.FAIL else StatusReason.UNUSED_FAILED
+            cases.end_unpaid(session, self._database, row, RefundStatus.INELIGIBLE, reason)
+        elif verdict.outcome == Outcome.WAIT:
+            self._stay(session, row, StatusReason.PAYMENT_UNSETTLED)
+        elif digest_for(row, deposit, verdict) != row.digest:
+            ask_approval(session, self._database, self._policy, row, verdict, StatusReason.DIGEST_CHANGED)
+        elif not self._is_approved(session, row, verdict):
+            self._stay(session, row, StatusReason.APPROVAL_NEEDED)
+        elif session.get(RailStop, row.rail) is not None:
+            self._stay(session, row, StatusReason.RAIL_STOPPED)
+        else:
+            self._insert(session, row, deposit, verdict)
+
+    def _stay(self, session: Session, row: Refund, reason: StatusReason) -> None:
+        cases.move(
+            session,
+            self._database,
+            row,
+            RefundStatus.AWAITING_APPROVAL,
+            reason,
+            waiting_for=WaitingFor.APPROVAL if reason == StatusReason.APPROVAL_NEEDED else WaitingFor.OPERATOR,
+        )
+
+    def _is_approved(self, session: Session, row: Refund, verdict: Verdict) -> bool:
+        """Weigh the decisions once more; an approver who lost the right since then does not count."""
+        if standing_of(session, row) != Standing.APPROVED:
+            return False
+        approvals = session.scalars(
+            select(Decision).where(
+                Decision.refund_id == row.id, Decision.digest == row.digest, Decision.action == Action.APPROVE
+            )
+        ).all()
+        good = {
+            it.operator
+            for it in approvals
+            if why_not_approve(session, self._policy, row, it.operator) is None
+            and set(verdict.to_acknowledge) <= set(it.acknowledge["codes"])
+        }
+        return len(good) >= (row.approvals_needed or 1)
+
+    def _insert(self, session: Session, row: Refund, deposit: Deposit, verdict: Verdict) -> None:
+        payment, amount, now = payment_of(deposit), amount_to_pay(deposit), self._database.now()
+        payout = Payout(
+            refund_id=row.id,
+            attempt=row.attempt,
+            deposit_id=deposit.id,
+            rail=row.rail,
+            status=PayoutStatus.QUEUED.value,
+            begun_at=now,
+            updated_at=now,
+        )
+        if isinstance(payment, ChainPaymentRef):
+            payout.chain_id, payout.wallet = payment.chain_id, self._wallets[payment.chain_id]
+            payout.destination, payout.asset = verdict.destination, payment.asset
+            payout.amount_base_units = payment.amount_base_units
+        elif isinstance(amount, Money):
+            payout.payment_intent = payment.payment_intent
+            payout.amount_minor, payout.currency = amount.amount_minor, amount.currency
+        session.add(payout)
+        row.verdict = verdict.model_dump(mode="json")
+        row.due_at = None
+        session.flush()
+        cases.move(
+            session,
+            self._database,
+            row,
+            RefundStatus.PAYING,
+            StatusReason.PAYOUT_SENDING,
+            waiting_for=_provider(row),
+            detail={"digest": row.digest},
+        )
+
+    def card_payout(self, refund_id: str, attempt: int) -> tuple[CardPayout, PayoutStatus]:
+        """Return what to send or to look for, and what is known of it."""
+        with self._database.read() as session:
+            payout = self._get(session, refund_id, attempt)
+            card = CardPayout.model_validate(
+                {
+                    "refund_id": refund_id,
+                    "attempt": attempt,
+                    "payment_intent": payout.payment_intent,
+                    "amount_minor": payout.amount_minor,
+                    "currency": payout.currency,
+                }
+            )
+            return card, PayoutStatus(payout.status)
+
+    def record_sending(self, refund_id: str, attempt: int) -> None:
+        """Write that the request is about to leave: from now on the outcome is unknown until it is seen."""
+        with self._database.write() as session:
+            row, payout = cases.get(session, refund_id), self._get(session, refund_id, attempt)
+            if payout.status == PayoutStatus.QUEUED:
+                payout.status = PayoutStatus.UNKNOWN.value
+                payout.updated_at = self._database.now()
+                cases.note(session, self._database, row, "payout.sending", detail={"attempt": attempt})
+
+    def record_outcome(self, refund_id: str, attempt: int, outcome: PayoutOutcome) -> RefundState:
+        """Book what was seen outside. An older attempt's answer changes its payout, never the refund's state."""
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            settle(session, self._database, row, self._get(session, refund_id, attempt), outcome)
+            return cases.state_of(session, row)
+
+    def end_watch(self, refund_id: str) -> RefundState:
+        """Write that a paid refund was watched for as long as promised."""
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            if row.status == RefundStatus.REFUNDED and not row.watch_over:
+                row.watch_over = True
+                cases.note(session, self._database, row, "watch.over")
+            return cases.state_of(session, row)
+
+    def _get(self, session: Session, refund_id: str, attempt: int) -> Payout:
+        payout = session.get(Payout, (refund_id, attempt))
+        if payout is None:
+            raise NotFound("payout", f"{refund_id}/{attempt}")
+        return payout
+
+
+def settle(session: Session, database: Database, row: Refund, payout: Payout, outcome: PayoutOutcome) -> None:
+    """Move payout, books and refund to what was seen, in the caller's transaction."""
+    if payout.status in DEAD or payout.status == PayoutStatus.PAID_OUTSIDE:
+        return
+    changed = (payout.status, payout.provider_ref) != (outcome.status, outcome.provider_ref or payout.provider_ref)
+    payout.status = outcome.status.value
+    payout.provider_ref = outcome.provider_ref or payout.provider_ref
+    payout.detail = outcome.detail[:400]
+    if changed:
+        payout.updated_at = database.now()
+        detail = {"attempt": payout.attempt, "provider_ref": payout.provider_ref, "tx_hash": payout.tx_hash}
+        cases.note(session, database, row, f"payout.{outcome.status}", detail=detail)
+    session.flush()
+    if payout.attempt != row.attempt:
+        return
+    if outcome.status == PayoutStatus.SUCCEEDED and outcome.reason is None:
+        _settle_paid(session, database, row)
+    elif outcome.status == PayoutStatus.PENDING and outcome.reason is None:
+        if row.status == RefundStatus.PAYING:
+            _confirm(session, database, row)
+    elif outcome.status in DEAD:
+        cases.reopen_hold(session, database, row)
+        _attend(session, database, row, outcome.reason or StatusReason.PAYOUT_FAILED)
+    elif outcome.reason is not None:
+        _attend(session, database, row, outcome.reason)
+
+
+def _settle_paid(session: Session, database: Database, row: Refund) -> None:
+    if row.status == RefundStatus.REFUNDED:
+        return
+    if row.status == RefundStatus.PAYING:
+        _confirm(session, database, row)
+    cases.capture_hold(session, database, row)
+    cases.move(session, database, row, RefundStatus.REFUNDED, StatusReason.PAID)
+
+
+def _confirm(session: Session, database: Database, row: Refund) -> None:
+    cases.move(
+        session,
+        database,
+        row,
+        RefundStatus.CONFIRMING,
+        StatusReason.PAYOUT_ACCEPTED,
+        waiting_for=_provider(row),
+    )
+
+
+def _attend(session: Session, database: Database, row: Refund, reason: StatusReason) -> None:
+    if row.status in (RefundStatus.PAYING, RefundStatus.CONFIRMING, RefundStatus.REFUNDED):
+        attend(session, database, row, reason)
+        row.watch_over = False
+
+
+def _provider(row: Refund) -> WaitingFor:
+    return WaitingFor.PROVIDER if row.rail == Rail.CARD else WaitingFor.CHAIN
+
+
+def register_wallet(session: Session, chain_id: int, address: str, first_nonce: int) -> Wallet:
+    """Return a wallet's row, made when the wallet is first used; later calls never change its nonce."""
+    wallet = session.get(Wallet, (chain_id, address))
+    if wallet is None:
+        wallet = Wallet(chain_id=chain_id, address=address, next_nonce=first_nonce, pause_reason=None)
+        session.add(wallet)
+        session.flush()
+    return wallet

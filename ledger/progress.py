@@ -1,0 +1,194 @@
+"""Carries out what people have recorded, in recorded order, when the run comes to read it."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.decisions import ResolutionAction, Standing
+from domain.payouts import PayoutStatus
+from domain.policy import Policy
+from domain.refunds import (
+    WITHDRAWABLE,
+    OwnershipLevel,
+    RefundState,
+    RefundStatus,
+    StatusReason,
+    WaitingFor,
+)
+from domain.verdicts import Verdict
+from ledger import cases
+from ledger.checking import ask_approval
+from ledger.database import Database
+from ledger.records import standing_of
+from ledger.tables import (
+    AuditEntry,
+    Decision,
+    Deposit,
+    OwnershipConfirmation,
+    Payout,
+    Refund,
+    Resolution,
+    Withdrawal,
+)
+
+
+class Progress:
+    """Reads the records of a refund and follows the arrows that they open."""
+
+    def __init__(self, database: Database, policy: Policy) -> None:
+        self._database = database
+        self._policy = policy
+
+    def read_records(self, refund_id: str, told: Sequence[str]) -> RefundState:
+        """Apply what is recorded and not applied yet; write down what was told but stands nowhere.
+
+        `told` are ids that came by signal or update. `approved` in the answer: payment may begin.
+        """
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            for identifier in told:
+                self._note_unbacked(session, row, identifier)
+            approved = False
+            if session.get(Withdrawal, row.id) is not None and RefundStatus(row.status) in WITHDRAWABLE:
+                withdraw(session, self._database, row)
+            elif row.status == RefundStatus.AWAITING_OWNERSHIP:
+                self._apply_confirmations(session, row)
+            elif row.status == RefundStatus.AWAITING_APPROVAL:
+                standing = self._standing(session, row)
+                approved = standing == Standing.APPROVED
+            elif row.status == RefundStatus.NEEDS_ATTENTION:
+                self._apply_resolutions(session, row)
+            return cases.state_of(session, row, approved=approved)
+
+    def _standing(self, session: Session, row: Refund) -> Standing:
+        standing = standing_of(session, row)
+        if standing == Standing.REJECTED:
+            cases.end_unpaid(session, self._database, row, RefundStatus.REJECTED, StatusReason.OPERATOR_REJECTED)
+        return standing
+
+    def _apply_confirmations(self, session: Session, row: Refund) -> None:
+        unapplied = select(OwnershipConfirmation).where(
+            OwnershipConfirmation.refund_id == row.id, OwnershipConfirmation.is_applied.is_(False)
+        )
+        confirmations = session.scalars(unapplied.order_by(OwnershipConfirmation.recorded_at)).all()
+        for confirmation in confirmations:
+            confirmation.is_applied = True
+            if row.status != RefundStatus.AWAITING_OWNERSHIP:
+                continue
+            if confirmation.action == "deny":
+                cases.end_unpaid(session, self._database, row, RefundStatus.REJECTED, StatusReason.OWNERSHIP_DENIED)
+                continue
+            row.ownership = OwnershipLevel.OPERATOR_CONFIRMED.value
+            row.deposit_id = confirmation.deposit_id or row.deposit_id
+            row.is_request_time_confirmed |= confirmation.is_request_time_confirmed
+            cases.move(session, self._database, row, RefundStatus.CHECKING, None)
+        if not confirmations and row.waiting_for == WaitingFor.PAYMENT_PROOF and row.payment_proof is not None:
+            # A repeated mail may have brought the proof; checking asks again if it still matches nothing.
+            row.deposit_id = None
+            cases.move(session, self._database, row, RefundStatus.CHECKING, None)
+
+    def _apply_resolutions(self, session: Session, row: Refund) -> None:
+        unapplied = select(Resolution).where(Resolution.refund_id == row.id, Resolution.is_applied.is_(False))
+        for resolution in session.scalars(unapplied.order_by(Resolution.seq)).all():
+            if row.status != RefundStatus.NEEDS_ATTENTION:
+                return
+            resolution.is_applied = True
+            match ResolutionAction(resolution.action):
+                case ResolutionAction.LOOK_AGAIN:
+                    self._look_again(session, row, resolution)
+                case ResolutionAction.RETRY:
+                    self._retry(session, row, resolution)
+                case ResolutionAction.PAID_OUTSIDE:
+                    self._paid_outside(session, row, resolution)
+                case ResolutionAction.GIVE_UP:
+                    cases.end_unpaid(
+                        session,
+                        self._database,
+                        row,
+                        RefundStatus.REJECTED,
+                        StatusReason.OPERATOR_GAVE_UP,
+                        actor=resolution.operator,
+                    )
+
+    def _look_again(self, session: Session, row: Refund, resolution: Resolution) -> None:
+        payout = session.get(Payout, (row.id, row.attempt))
+        status = RefundStatus.CONFIRMING if payout is not None else RefundStatus.CHECKING
+        waiting_for = (WaitingFor.PROVIDER if row.rail == "card" else WaitingFor.CHAIN) if payout else None
+        cases.move(session, self._database, row, status, None, waiting_for=waiting_for, actor=resolution.operator)
+
+    def _retry(self, session: Session, row: Refund, resolution: Resolution) -> None:
+        """Ask for approval of a new attempt; only a person's act ever raises the attempt."""
+        row.attempt += 1
+        verdict = Verdict.model_validate(row.verdict)
+        ask_approval(
+            session,
+            self._database,
+            self._policy,
+            row,
+            verdict,
+            StatusReason.RETRY_APPROVED_ANEW,
+            actor=resolution.operator,
+        )
+
+    def _paid_outside(self, session: Session, row: Refund, resolution: Resolution) -> None:
+        """Take the deposit's payout slot once enough distinct people have said the same."""
+        said = select(Resolution.operator).where(
+            Resolution.refund_id == row.id,
+            Resolution.action == ResolutionAction.PAID_OUTSIDE,
+            Resolution.attempt == row.attempt,
+            Resolution.evidence == resolution.evidence,
+            Resolution.seq <= resolution.seq,
+        )
+        if len(set(session.scalars(said))) < (row.approvals_needed or self._approvals_needed(session, row)):
+            return
+        row.attempt += 1
+        now = self._database.now()
+        session.add(
+            Payout(
+                refund_id=row.id,
+                attempt=row.attempt,
+                deposit_id=row.deposit_id,
+                rail=row.rail,
+                status=PayoutStatus.PAID_OUTSIDE.value,
+                detail=f"resolution {resolution.resolution_id}"[:400],
+                begun_at=now,
+                updated_at=now,
+            )
+        )
+        session.flush()
+        cases.capture_hold(session, self._database, row)
+        row.watch_over = True
+        cases.move(
+            session,
+            self._database,
+            row,
+            RefundStatus.REFUNDED,
+            StatusReason.PAID_OUTSIDE,
+            actor=resolution.operator,
+        )
+
+    def _approvals_needed(self, session: Session, row: Refund) -> int:
+        deposit = session.get_one(Deposit, row.deposit_id)
+        return self._policy.handling.approvals_needed(deposit.amount_minor, deposit.currency)
+
+    def _note_unbacked(self, session: Session, row: Refund, identifier: str) -> None:
+        """A call that reached the run without a record behind it is written down once, and counts for nothing."""
+        recorded = (
+            select(Decision.seq).where(Decision.decision_id == identifier, Decision.refund_id == row.id),
+            select(Resolution.seq).where(Resolution.resolution_id == identifier, Resolution.refund_id == row.id),
+            select(OwnershipConfirmation.confirmation_id).where(
+                OwnershipConfirmation.confirmation_id == identifier, OwnershipConfirmation.refund_id == row.id
+            ),
+            select(Withdrawal.refund_id).where(Withdrawal.refund_id == identifier),
+        )
+        if any(session.scalar(query) is not None for query in recorded):
+            return
+        noted = select(AuditEntry.seq).where(AuditEntry.refund_id == row.id, AuditEntry.subject == identifier)
+        if session.scalar(noted.limit(1)) is None:
+            cases.note(session, self._database, row, "signal.without_record", subject=identifier)
+
+
+def withdraw(session: Session, database: Database, row: Refund) -> None:
+    """End a refund that the customer took back before anything was paid."""
+    cases.end_unpaid(session, database, row, RefundStatus.WITHDRAWN, StatusReason.CUSTOMER_WITHDREW)

@@ -1,0 +1,166 @@
+"""Read-only pictures of refunds and balances, as plain data for the layers above."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from domain.errors import NotFound
+from domain.refunds import RefundStatus
+from ledger import books, cases
+from ledger.books import Book
+from ledger.database import Database
+from ledger.tables import Account, AuditEntry, Decision, Deposit, Finding, Message, Payout, Refund
+
+Picture = dict[str, Any]
+
+
+class Views:
+    """Answers questions and changes nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def refund(self, refund_id: str) -> Picture:
+        """Return the whole refund with verdict, decisions, payouts, messages and timeline."""
+        with self._database.read() as session:
+            return _whole(session, cases.get(session, refund_id))
+
+    def refunds(
+        self,
+        *,
+        status: RefundStatus | None = None,
+        ticket: str | None = None,
+        account: str | None = None,
+        deposit: str | None = None,
+        after: tuple[datetime, str] | None = None,
+        limit: int = 50,
+    ) -> list[Picture]:
+        """List refunds without their timelines, newest first; `after` is the last row already seen."""
+        query: Select[Refund] = select(Refund).order_by(Refund.created_at.desc(), Refund.id.desc())
+        if status is not None:
+            query = query.where(Refund.status == status)
+        if ticket is not None:
+            system, _, identifier = ticket.rpartition(":")
+            query = query.where(Refund.ticket_id == identifier)
+            if system:
+                query = query.where(Refund.ticket_system == system)
+        if account is not None:
+            query = query.where(Refund.account_id == account)
+        if deposit is not None:
+            query = query.where(Refund.deposit_id == deposit)
+        if after is not None:
+            moment, identifier = after
+            query = query.where(
+                (Refund.created_at < moment) | ((Refund.created_at == moment) & (Refund.id < identifier))
+            )
+        with self._database.read() as session:
+            return [_summary(session, row) for row in session.scalars(query.limit(limit))]
+
+    def balance(self, account_id: str) -> list[Picture]:
+        """Return spendable, held, used, refunded and charged back per currency, and what was deposited.
+
+        Money reserved by pending orders counts as held: it cannot be spent and it is not used.
+        """
+        with self._database.read() as session:
+            if session.get(Account, account_id) is None:
+                raise NotFound("account", account_id)
+            return [
+                {
+                    "currency": currency,
+                    "deposited_minor": -amounts[Book.DEPOSITED],
+                    "spendable_minor": amounts[Book.SPENDABLE],
+                    "held_minor": amounts[Book.HELD] + amounts[Book.RESERVED],
+                    "used_minor": amounts[Book.USED],
+                    "refunded_minor": amounts[Book.REFUNDED],
+                    "charged_back_minor": amounts[Book.CHARGED_BACK],
+                }
+                for currency, amounts in sorted(books.balances(session, account_id).items())
+            ]
+
+    def open_findings(self) -> list[Picture]:
+        """List what a person must look at, oldest first."""
+        with self._database.read() as session:
+            rows = session.scalars(select(Finding).where(Finding.closed_at.is_(None)).order_by(Finding.id))
+            return [
+                {
+                    "id": row.id,
+                    "kind": row.kind,
+                    "refund_id": row.refund_id,
+                    "evidence": row.evidence,
+                    "opened_at": row.opened_at,
+                }
+                for row in rows
+            ]
+
+
+def _summary(session: Session, row: Refund) -> Picture:
+    deposit = session.get(Deposit, row.deposit_id) if row.deposit_id else None
+    return {
+        "id": row.id,
+        "status": row.status,
+        "status_reason": row.status_reason,
+        "waiting_for": row.waiting_for,
+        "rail": row.rail,
+        "channel": row.channel,
+        "ticket": {"system": row.ticket_system, "id": row.ticket_id, "url": row.ticket_url},
+        "account_id": row.account_id,
+        "deposit_id": row.deposit_id,
+        "duplicate_of": row.duplicate_of,
+        "amount_minor": deposit.amount_minor if deposit else None,
+        "currency": deposit.currency if deposit else None,
+        "ownership": row.ownership,
+        "attempt": row.attempt,
+        "digest": row.digest,
+        "approvals_needed": row.approvals_needed,
+        "requested_at": row.requested_at,
+        "created_at": row.created_at,
+        "updated_at": row.updated_at,
+    }
+
+
+def _whole(session: Session, row: Refund) -> Picture:
+    decisions = session.scalars(select(Decision).where(Decision.refund_id == row.id).order_by(Decision.seq))
+    payouts = session.scalars(select(Payout).where(Payout.refund_id == row.id).order_by(Payout.attempt))
+    messages = session.scalars(select(Message).where(Message.refund_id == row.id).order_by(Message.written_at))
+    entries = session.scalars(select(AuditEntry).where(AuditEntry.refund_id == row.id).order_by(AuditEntry.seq))
+    return _summary(session, row) | {
+        "verdict": row.verdict,
+        "decisions": [
+            {
+                "decision_id": it.decision_id,
+                "operator": it.operator,
+                "action": it.action,
+                "digest": it.digest,
+                "reason": it.reason,
+                "acknowledge": it.acknowledge["codes"],
+                "recorded_at": it.recorded_at,
+            }
+            for it in decisions
+        ],
+        "payouts": [_payout(it) for it in payouts],
+        "messages": [{"kind": it.kind, "text": it.text, "written_at": it.written_at} for it in messages],
+        "timeline": [
+            {"at": it.at, "actor": it.actor, "event": it.event, "subject": it.subject, "detail": it.detail}
+            for it in entries
+        ],
+    }
+
+
+def _payout(row: Payout) -> Picture:
+    common = {"attempt": row.attempt, "rail": row.rail, "status": row.status, "detail": row.detail}
+    if row.rail == "card":
+        return common | {
+            "provider_ref": row.provider_ref,
+            "amount_minor": row.amount_minor,
+            "currency": row.currency,
+        }
+    return common | {
+        "chain_id": row.chain_id,
+        "tx_hash": row.tx_hash,
+        "to": row.destination,
+        "asset": row.asset,
+        "amount_base_units": None if row.amount_base_units is None else str(row.amount_base_units),
+        "nonce": row.nonce,
+    }
