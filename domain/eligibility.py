@@ -1,6 +1,6 @@
 """May this deposit be paid back? A pure function of facts, policy and the moment of the request."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
@@ -90,7 +90,8 @@ def _window(
     paid_at: datetime, requested_at: datetime, received_at: datetime, window: timedelta, skew: timedelta
 ) -> RuleResult:
     # Seconds are the unit of the promise, so a fraction of a second never decides against the customer.
-    paid, asked = paid_at.replace(microsecond=0), requested_at.replace(microsecond=0)
+    # In UTC: two moments of one zone that changes its clocks would be an hour off.
+    paid, asked = (moment.astimezone(UTC).replace(microsecond=0) for moment in (paid_at, requested_at))
     facts = {
         "paid_at": paid.isoformat(),
         "requested_at": asked.isoformat(),
@@ -263,11 +264,11 @@ def _route(payment: PaymentFacts) -> tuple[RuleResult, str | None]:
         return result(Outcome.FAIL, ",".join(payment.refuse), "This chain transaction is not a deposit to us."), None
     if payment.settlement != Settlement.FINAL:
         return result(Outcome.WAIT, "sender_not_final", "The sender is known once the transaction is final."), None
-    if payment.review:
+    if payment.review or payment.sender is None:
         return (
             result(
                 Outcome.REVIEW,
-                ",".join(payment.review),
+                ",".join(payment.review) or "sender_unknown",
                 "A person must judge whether the sender can be paid.",
             ),
             payment.sender,

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from domain.money import NATIVE, AmountMinor, BaseUnits, Currency
 
@@ -20,13 +20,13 @@ class CardPaymentRef(BaseModel):
 
 
 class ChainPaymentRef(BaseModel):
-    """A crypto payment as the billing feed names it. `tx_hash` is lower case with 0x."""
+    """A crypto payment as the billing feed names it. `tx_hash` (with 0x) gets lower case: one payment, one name."""
 
     model_config = ConfigDict(frozen=True)
 
     rail: Literal["crypto"] = "crypto"
     chain_id: int
-    tx_hash: str
+    tx_hash: Annotated[str, AfterValidator(str.lower)]
     log_index: int = -1
     """-1 for the native coin, else the index of the transfer's log in its block."""
     asset: str = NATIVE

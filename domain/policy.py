@@ -121,7 +121,8 @@ class Policy(BaseModel):
             return cls.model_validate(raw)
         except ValidationError as error:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            raise InvalidRequest(".".join(map(str, first["loc"])), first["type"], first["msg"]) from None
+            field = ".".join(map(str, first["loc"])) or "policy"
+            raise InvalidRequest(field, first["type"], first["msg"].removeprefix("Value error, ")) from None
 
     @model_validator(mode="after")
     def _versions_differ(self) -> Self:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
 
@@ -17,6 +17,8 @@ from pydantic import (
 )
 
 from domain.errors import InvalidRequest
+
+TASK_QUEUE = "refunds"
 
 
 class Rail(StrEnum):
@@ -98,6 +100,7 @@ ARROWS: dict[RefundStatus, frozenset[RefundStatus]] = {
             RefundStatus.REJECTED,
             RefundStatus.WITHDRAWN,
             RefundStatus.INELIGIBLE,
+            RefundStatus.NEEDS_ATTENTION,
             RefundStatus.PAYING,
         ]
     ),
@@ -189,8 +192,18 @@ def _printable(value: str) -> str:
     return value
 
 
+def _in_utc(value: datetime) -> datetime:
+    """Refuse a moment that UTC cannot show: the calendar's first or last hours, shifted over its end."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("must be a moment between the years 1 and 9999 in UTC") from None
+
+
 Identifier = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable)]
 TicketSystem = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
+TicketUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s<>\"']+$"), AfterValidator(_printable)]
+RequestTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 PaymentProof = Annotated[
     str, Field(pattern=r"^((pi|ch|py)_[A-Za-z0-9_]{4,250}|0x[0-9a-fA-F]{64})$")
 ]  # a payment intent, a charge, or the hash of a chain transaction
@@ -204,7 +217,7 @@ class TicketRef(BaseModel):
 
     system: TicketSystem
     id: Identifier
-    url: Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s<>\"']+$")] | None = None
+    url: TicketUrl | None = None
 
     def __str__(self) -> str:
         return f"{self.system}:{self.id}"
@@ -234,7 +247,7 @@ class RefundRequest(BaseModel):
     channel: Channel
     account: AccountRef
     rail: Rail
-    requested_at: AwareDatetime
+    requested_at: RequestTime
     deposit_id: Identifier | None = None
     payment_proof: PaymentProof | None = None
     session_claim: Annotated[str, Field(max_length=4096)] | None = None

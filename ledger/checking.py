@@ -10,13 +10,22 @@ from domain.eligibility import DepositState, assess
 from domain.money import Money, TokenAmount
 from domain.payments import CardPaymentRef, PaymentFacts, PaymentRef
 from domain.policy import Policy
-from domain.refunds import Channel, OwnershipLevel, RefundState, RefundStatus, StatusReason, WaitingFor
+from domain.refunds import (
+    END_STATES,
+    WITHDRAWABLE,
+    Channel,
+    OwnershipLevel,
+    RefundState,
+    RefundStatus,
+    StatusReason,
+    WaitingFor,
+)
 from domain.verdicts import Outcome, Rule, Verdict
 from ledger import cases
 from ledger.billing import payment_of
 from ledger.database import Database
 from ledger.findings import open_finding
-from ledger.intake import is_charge, proves
+from ledger.intake import has_unread_proof, is_charge, proves
 from ledger.tables import Deposit, OwnershipConfirmation, Refund, Withdrawal
 
 Missing = tuple[StatusReason, WaitingFor]
@@ -47,7 +56,9 @@ class Checking:
         """Find the deposit and the proof of ownership; return the payment to read, or None while it waits."""
         with self._database.write() as session:
             row = cases.get(session, refund_id)
-            if row.status == RefundStatus.CHECKING:
+            if session.get(Withdrawal, row.id) is not None and RefundStatus(row.status) in WITHDRAWABLE:
+                withdraw(session, self._database, row)
+            elif row.status == RefundStatus.CHECKING:
                 self._identify(session, row)
             if row.status not in (RefundStatus.CHECKING, RefundStatus.AWAITING_ORDERS) or row.deposit_id is None:
                 return cases.state_of(session, row), None
@@ -86,7 +97,8 @@ class Checking:
         if row.asked_deposit_id is not None:
             return next((deposit for deposit in on_rail if deposit.id == row.asked_deposit_id), None)
         if row.payment_proof is not None:
-            return next((deposit for deposit in on_rail if proves(row.payment_proof, deposit)), None)
+            proved = [deposit for deposit in on_rail if proves(row.payment_proof, deposit)]
+            return proved[0] if len(proved) == 1 else None
         if len(on_rail) == 1:
             return on_rail[0]
         possible = [deposit for deposit in on_rail if self._could_be(session, row, deposit)]
@@ -127,7 +139,9 @@ class Checking:
         """Apply the rules and hold the deposit if they pass; a refund that is past judging stays as it is."""
         with self._database.write() as session:
             row = cases.get(session, refund_id)
-            if row.status in (RefundStatus.CHECKING, RefundStatus.AWAITING_ORDERS):
+            if session.get(Withdrawal, row.id) is not None and RefundStatus(row.status) in WITHDRAWABLE:
+                withdraw(session, self._database, row)
+            elif row.status in (RefundStatus.CHECKING, RefundStatus.AWAITING_ORDERS):
                 deposit = session.get_one(Deposit, row.deposit_id)
                 verdict = verdict_for(session, row, deposit, facts, self._policy)
                 row.verdict = verdict.model_dump(mode="json")
@@ -195,7 +209,7 @@ class Checking:
         """Write that a refund waits too long for a person; once per urgency and attempt."""
         with self._database.write() as session:
             row = cases.get(session, refund_id)
-            if row.status in (RefundStatus.AWAITING_APPROVAL, RefundStatus.NEEDS_ATTENTION):
+            if RefundStatus(row.status) not in END_STATES:
                 open_finding(
                     session,
                     self._database,
@@ -216,12 +230,21 @@ class Checking:
             return cases.state_of(session, row)
 
 
+def withdraw(session: Session, database: Database, row: Refund) -> None:
+    """End a refund that the customer took back before anything was paid."""
+    cases.end_unpaid(session, database, row, RefundStatus.WITHDRAWN, StatusReason.CUSTOMER_WITHDREW)
+
+
 def has_unapplied(session: Session, row: Refund) -> bool:
     """Tell whether an answer was recorded that the run has not read yet."""
     confirmation = select(OwnershipConfirmation.confirmation_id).where(
         OwnershipConfirmation.refund_id == row.id, OwnershipConfirmation.is_applied.is_(False)
     )
-    return session.scalar(confirmation.limit(1)) is not None or session.get(Withdrawal, row.id) is not None
+    return (
+        session.scalar(confirmation.limit(1)) is not None
+        or session.get(Withdrawal, row.id) is not None
+        or has_unread_proof(row)
+    )
 
 
 def verdict_for(session: Session, row: Refund, deposit: Deposit, facts: PaymentFacts, policy: Policy) -> Verdict:
@@ -271,6 +294,8 @@ def ask_approval(
     row.digest = digest_for(row, deposit, verdict)
     row.approvals_needed = policy.handling.approvals_needed(deposit.amount_minor, deposit.currency)
     row.due_at = database.now() + timedelta(hours=policy.handling.remind_hours)
+    detail = {"digest": row.digest, "policy_version": verdict.policy_version}
+    before = row.version
     cases.move(
         session,
         database,
@@ -279,8 +304,10 @@ def ask_approval(
         reason,
         waiting_for=WaitingFor.APPROVAL,
         actor=actor,
-        detail={"digest": row.digest, "policy_version": verdict.policy_version},
+        detail=detail,
     )
+    if row.version == before:  # the digest changed a second time: the same place, and yet something else to approve
+        cases.note(session, database, row, f"refund.{row.status}", actor=actor, detail=detail)
 
 
 def attend(session: Session, database: Database, row: Refund, reason: StatusReason, **detail: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from domain.errors import TryAgain
@@ -67,11 +67,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        lost = error.connection_invalidated or type(error.orig).__name__ in (
-            "OperationalError",
-            "InterfaceError",
-        )
-        if not lost:
+        # Deadlocks, lock time-outs and shutdowns are subclasses of the driver's operational error.
+        if not (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)):
             raise
         raise TryAgain(f"the database did not answer ({type(error.orig).__name__})") from error
 

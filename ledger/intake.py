@@ -16,6 +16,7 @@ from domain.refunds import (
     RefundRequest,
     RefundState,
     RefundStatus,
+    StatusReason,
     refund_id,
 )
 from ledger import cases
@@ -56,10 +57,13 @@ class Intake:
                 account = self._check(session, request)
                 row = self._insert(session, request, requester, account)
             elif self._answers_what_was_missing(session, row, request):
-                row.payment_proof = request.payment_proof
                 cases.note(session, self._database, row, "proof.received", actor=requester.name)
                 row.news_at = self._database.now()
             return cases.state_of(session, row)
+
+    def accept_direct(self, request: RefundRequest) -> RefundState:
+        """Write the row of a refund whose run was started without the API: nobody vouches for the requester."""
+        return self.accept(request, DIRECT)
 
     def _check(self, session: Session, request: RefundRequest) -> Account:
         skew = timedelta(seconds=self._policy.handling.clock_skew_seconds)
@@ -87,10 +91,10 @@ class Intake:
             raise InvalidRequest("payment_proof", "rail", f"is not the proof of a payment by {request.rail}")
         if is_charge(proof):
             return  # only the card processor can say whose it is; the run asks it
-        proved = next((deposit for deposit in own if proves(proof, deposit)), None)
-        if proved is None and request.channel == Channel.TICKET:
+        proved = [deposit.id for deposit in own if proves(proof, deposit)]
+        if not proved and request.channel == Channel.TICKET:
             raise InvalidRequest("payment_proof", "matches_deposit", "matches no deposit of this account")
-        if proved is not None and named is not None and proved.id != named.id:
+        if proved and named is not None and named.id not in proved:
             raise InvalidRequest("payment_proof", "same_deposit", "proves another deposit than deposit_id names")
 
     def _insert(self, session: Session, request: RefundRequest, requester: Requester, account: Account) -> Refund:
@@ -131,8 +135,14 @@ class Intake:
         proof = _normalised(request.payment_proof)
         if proof == row.payment_proof or proof_rail(request.payment_proof) != row.rail:
             return False
-        row.payment_proof = proof
+        # The wrong proof is forgotten: what is missing is now a proof that nobody has read yet.
+        row.payment_proof, row.status_reason = proof, StatusReason.PROOF_MISSING
         return True
+
+
+def has_unread_proof(row: Refund) -> bool:
+    """Tell whether a repeated mail brought a proof since the refund began to wait for one."""
+    return row.status_reason == StatusReason.PROOF_MISSING and row.payment_proof is not None
 
 
 def proof_rail(proof: str) -> Rail:

@@ -28,7 +28,7 @@ class Messages:
                 status=RefundStatus(row.status),
                 reason=StatusReason(row.status_reason) if row.status_reason else None,
                 rail=row.rail,
-                amount=Money(amount_minor=deposit.amount_minor, currency=deposit.currency) if deposit else None,
+                amount=_amount(deposit, payout),
                 verdict=Verdict.model_validate(row.verdict) if row.verdict else None,
                 destination=payout.destination if payout else None,
                 reference=payout.provider_ref if payout else None,
@@ -40,3 +40,10 @@ class Messages:
             session.add(Message(refund_id=row.id, kind=kind, attempt=row.attempt, text=text, written_at=now))
             session.flush()
             cases.note(session, self._database, row, "message.written", subject=kind)
+
+
+def _amount(deposit: Deposit | None, payout: Payout | None) -> Money | None:
+    """Return what a card got back, which is what was paid; else what the customer knows, the credited amount."""
+    if payout is not None and payout.amount_minor is not None:
+        return Money.model_validate({"amount_minor": payout.amount_minor, "currency": payout.currency})
+    return Money(amount_minor=deposit.amount_minor, currency=deposit.currency) if deposit else None

@@ -1,11 +1,9 @@
 """The outbox of chain payouts: a nonce and signed bytes stored together, before anything is sent."""
 
-from collections.abc import Callable
-
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from domain.outbox import QueuedPayout, SentPayout, Sign
 from domain.payouts import PayoutOutcome, PayoutStatus
 from domain.refunds import StatusReason
 from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
@@ -17,31 +15,6 @@ from ledger.tables import ChainTransaction, Payout, RailStop, Wallet
 
 # geth keeps 16 pending transactions of one sender in its pool; more would be dropped or stall behind a gap.
 IN_FLIGHT_MAX = 16
-
-Sign = Callable[[Transfer], SignedTransfer]
-
-
-class QueuedPayout(BaseModel):
-    """A payout without a nonce: certainly not sent."""
-
-    model_config = ConfigDict(frozen=True)
-
-    refund_id: str
-    attempt: int
-    destination: str
-    amount_base_units: int
-
-
-class SentPayout(BaseModel):
-    """A payout with a nonce: all its signed bytes, the newest last."""
-
-    model_config = ConfigDict(frozen=True)
-
-    refund_id: str
-    attempt: int
-    nonce: int
-    status: PayoutStatus
-    transactions: tuple[SignedTransfer, ...] = Field(repr=False)
 
 
 class Outbox:
@@ -166,12 +139,14 @@ class Outbox:
             select(ChainTransaction)
             .where(ChainTransaction.refund_id == payout.refund_id, ChainTransaction.attempt == payout.attempt)
             .order_by(ChainTransaction.sequence)
-        )
+        ).all()
+        fee_wei_max = max(row.gas * row.max_fee_per_gas_wei for row in rows)
         return SentPayout(
             refund_id=payout.refund_id,
             attempt=payout.attempt,
             nonce=payout.nonce or 0,
             status=PayoutStatus(payout.status),
+            cost_base_units_max=(payout.amount_base_units or 0) + fee_wei_max,
             transactions=tuple(SignedTransfer(tx_hash=row.tx_hash, raw=row.raw) for row in rows),
         )
 

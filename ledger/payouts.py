@@ -1,5 +1,7 @@
 """The payout: begun in one transaction that checks everything again, and settled by what is seen outside."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -13,17 +15,20 @@ from domain.refunds import Rail, RefundState, RefundStatus, StatusReason, Waitin
 from domain.verdicts import Outcome, Verdict
 from ledger import cases
 from ledger.billing import payment_of
-from ledger.checking import amount_to_pay, ask_approval, attend, digest_for, verdict_for
+from ledger.checking import amount_to_pay, ask_approval, attend, digest_for, verdict_for, withdraw
 from ledger.database import Database
-from ledger.progress import withdraw
+from ledger.findings import open_finding
 from ledger.records import standing_of, why_not_approve
 from ledger.tables import Decision, Deposit, Hold, Payout, RailStop, Refund, Wallet, Withdrawal
+
+# A payout can go wrong as long as its refund is not ended unpaid; paid is no end of care.
+MAY_FAIL = (RefundStatus.PAYING, RefundStatus.CONFIRMING, RefundStatus.REFUNDED, RefundStatus.NEEDS_ATTENTION)
 
 
 class Payouts:
     """Begins payouts and books what became of them. Every step may run twice and does its work once."""
 
-    def __init__(self, database: Database, policy: Policy, wallets: dict[int, str] | None = None) -> None:
+    def __init__(self, database: Database, policy: Policy, wallets: Mapping[int, str] | None = None) -> None:
         """`wallets` maps a chain id to the address that pays on that chain."""
         self._database = database
         self._policy = policy
@@ -58,6 +63,8 @@ class Payouts:
             cases.end_unpaid(session, self._database, row, RefundStatus.INELIGIBLE, reason)
         elif verdict.outcome == Outcome.WAIT:
             self._stay(session, row, StatusReason.PAYMENT_UNSETTLED)
+        elif verdict.destination is None or not self._has_wallet(deposit):
+            attend(session, self._database, row, StatusReason.ROUTE_UNKNOWN)
         elif digest_for(row, deposit, verdict) != row.digest:
             ask_approval(session, self._database, self._policy, row, verdict, StatusReason.DIGEST_CHANGED)
         elif not self._is_approved(session, row, verdict):
@@ -66,6 +73,9 @@ class Payouts:
             self._stay(session, row, StatusReason.RAIL_STOPPED)
         else:
             self._insert(session, row, deposit, verdict)
+
+    def _has_wallet(self, deposit: Deposit) -> bool:
+        return deposit.chain_id is None or deposit.chain_id in self._wallets
 
     def _stay(self, session: Session, row: Refund, reason: StatusReason) -> None:
         cases.move(
@@ -79,7 +89,7 @@ class Payouts:
 
     def _is_approved(self, session: Session, row: Refund, verdict: Verdict) -> bool:
         """Weigh the decisions once more; an approver who lost the right since then does not count."""
-        if standing_of(session, row) != Standing.APPROVED:
+        if standing_of(session, row, self._policy) != Standing.APPROVED:
             return False
         approvals = session.scalars(
             select(Decision).where(
@@ -176,6 +186,7 @@ class Payouts:
 def settle(session: Session, database: Database, row: Refund, payout: Payout, outcome: PayoutOutcome) -> None:
     """Move payout, books and refund to what was seen, in the caller's transaction."""
     if payout.status in DEAD or payout.status == PayoutStatus.PAID_OUTSIDE:
+        _settle_again(session, database, row, payout, outcome)
         return
     changed = (payout.status, payout.provider_ref) != (outcome.status, outcome.provider_ref or payout.provider_ref)
     payout.status = outcome.status.value
@@ -200,6 +211,23 @@ def settle(session: Session, database: Database, row: Refund, payout: Payout, ou
         _attend(session, database, row, outcome.reason)
 
 
+def _settle_again(session: Session, database: Database, row: Refund, payout: Payout, outcome: PayoutOutcome) -> None:
+    """Keep what is final as it is: a person hears of money that moved after all, or of one more look in vain."""
+    if payout.status == PayoutStatus.PAID_OUTSIDE:
+        return
+    if outcome.status in (PayoutStatus.PENDING, PayoutStatus.SUCCEEDED):
+        open_finding(
+            session,
+            database,
+            kind="dead_payout_moved",
+            key=f"payout/{payout.refund_id}/{payout.attempt}/moved",
+            evidence={"attempt": payout.attempt, "was": payout.status, "provider_ref": outcome.provider_ref},
+            refund_id=payout.refund_id,
+        )
+    if payout.attempt == row.attempt and row.status in (RefundStatus.PAYING, RefundStatus.CONFIRMING):
+        _attend(session, database, row, outcome.reason or StatusReason.PAYOUT_FAILED)
+
+
 def _settle_paid(session: Session, database: Database, row: Refund) -> None:
     if row.status == RefundStatus.REFUNDED:
         return
@@ -221,7 +249,9 @@ def _confirm(session: Session, database: Database, row: Refund) -> None:
 
 
 def _attend(session: Session, database: Database, row: Refund, reason: StatusReason) -> None:
-    if row.status in (RefundStatus.PAYING, RefundStatus.CONFIRMING, RefundStatus.REFUNDED):
+    if row.status == RefundStatus.NEEDS_ATTENTION and row.status_reason == reason:
+        return
+    if row.status in MAY_FAIL:
         attend(session, database, row, reason)
         row.watch_over = False
 

@@ -1,5 +1,6 @@
 """Carries out what people have recorded, in recorded order, when the run comes to read it."""
 
+import hashlib
 from collections.abc import Sequence
 
 from sqlalchemy import select
@@ -18,19 +19,23 @@ from domain.refunds import (
 )
 from domain.verdicts import Verdict
 from ledger import cases
-from ledger.checking import ask_approval
+from ledger.checking import ask_approval, withdraw
 from ledger.database import Database
+from ledger.intake import has_unread_proof
 from ledger.records import standing_of
 from ledger.tables import (
     AuditEntry,
     Decision,
     Deposit,
+    Hold,
     OwnershipConfirmation,
     Payout,
     Refund,
     Resolution,
     Withdrawal,
 )
+
+IDENTIFIER_LENGTH_MAX = 128  # characters, as long as the ids that our own calls accept
 
 
 class Progress:
@@ -62,7 +67,7 @@ class Progress:
             return cases.state_of(session, row, approved=approved)
 
     def _standing(self, session: Session, row: Refund) -> Standing:
-        standing = standing_of(session, row)
+        standing = standing_of(session, row, self._policy)
         if standing == Standing.REJECTED:
             cases.end_unpaid(session, self._database, row, RefundStatus.REJECTED, StatusReason.OPERATOR_REJECTED)
         return standing
@@ -83,17 +88,19 @@ class Progress:
             row.deposit_id = confirmation.deposit_id or row.deposit_id
             row.is_request_time_confirmed |= confirmation.is_request_time_confirmed
             cases.move(session, self._database, row, RefundStatus.CHECKING, None)
-        if not confirmations and row.waiting_for == WaitingFor.PAYMENT_PROOF and row.payment_proof is not None:
-            # A repeated mail may have brought the proof; checking asks again if it still matches nothing.
+        if row.status == RefundStatus.AWAITING_OWNERSHIP and has_unread_proof(row):
+            # A repeated mail brought a proof; checking asks again if this one matches nothing either.
             row.deposit_id = None
             cases.move(session, self._database, row, RefundStatus.CHECKING, None)
 
     def _apply_resolutions(self, session: Session, row: Refund) -> None:
         unapplied = select(Resolution).where(Resolution.refund_id == row.id, Resolution.is_applied.is_(False))
         for resolution in session.scalars(unapplied.order_by(Resolution.seq)).all():
-            if row.status != RefundStatus.NEEDS_ATTENTION:
-                return
             resolution.is_applied = True
+            if row.status != RefundStatus.NEEDS_ATTENTION:
+                # An earlier one moved the refund on: kept for later, this one would act on something never seen.
+                cases.note(session, self._database, row, "resolution.overtaken", subject=resolution.resolution_id)
+                continue
             match ResolutionAction(resolution.action):
                 case ResolutionAction.LOOK_AGAIN:
                     self._look_again(session, row, resolution)
@@ -142,6 +149,9 @@ class Progress:
         )
         if len(set(session.scalars(said))) < (row.approvals_needed or self._approvals_needed(session, row)):
             return
+        if not cases.is_whole(session, session.get(Hold, row.id)):
+            cases.note(session, self._database, row, "resolution.refused", subject=resolution.resolution_id)
+            return
         row.attempt += 1
         now = self._database.now()
         session.add(
@@ -174,6 +184,7 @@ class Progress:
 
     def _note_unbacked(self, session: Session, row: Refund, identifier: str) -> None:
         """A call that reached the run without a record behind it is written down once, and counts for nothing."""
+        identifier = _writable(identifier)
         recorded = (
             select(Decision.seq).where(Decision.decision_id == identifier, Decision.refund_id == row.id),
             select(Resolution.seq).where(Resolution.resolution_id == identifier, Resolution.refund_id == row.id),
@@ -189,6 +200,8 @@ class Progress:
             cases.note(session, self._database, row, "signal.without_record", subject=identifier)
 
 
-def withdraw(session: Session, database: Database, row: Refund) -> None:
-    """End a refund that the customer took back before anything was paid."""
-    cases.end_unpaid(session, database, row, RefundStatus.WITHDRAWN, StatusReason.CUSTOMER_WITHDREW)
+def _writable(identifier: str) -> str:
+    """Return an id as it is, or a hash of what no database could store and no page should show."""
+    if 0 < len(identifier) <= IDENTIFIER_LENGTH_MAX and identifier.isprintable():
+        return identifier
+    return f"unreadable:{hashlib.sha256(identifier.encode(errors='backslashreplace')).hexdigest()[:32]}"

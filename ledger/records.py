@@ -15,7 +15,17 @@ from domain.refunds import WITHDRAWABLE, RefundStatus
 from domain.verdicts import Verdict
 from ledger import audit, cases
 from ledger.database import Database
-from ledger.tables import Client, Decision, Deposit, OwnershipConfirmation, Payout, Refund, Resolution, Withdrawal
+from ledger.tables import (
+    Client,
+    Decision,
+    Deposit,
+    Hold,
+    OwnershipConfirmation,
+    Payout,
+    Refund,
+    Resolution,
+    Withdrawal,
+)
 
 APPROVING_ROLES = ("approver", "admin")
 
@@ -71,6 +81,7 @@ class Records:
                 same = (known.refund_id, known.operator, known.action, known.digest)
                 _refuse_other(same == (refund_id, operator, decision.action, decision.digest), "decision_id")
                 return
+            _check_role(session, operator)
             self._check_decision(session, row, decision, operator)
             salt = audit.new_salt()
             session.add(
@@ -99,7 +110,7 @@ class Records:
             raise AlreadyDecided("withdrawn")
         if decision.digest != row.digest:
             raise StaleDigest(row.digest)
-        standing = standing_of(session, row)
+        standing = standing_of(session, row, self._policy)
         if standing != Standing.UNDECIDED:
             raise AlreadyDecided(standing)
         earlier = select(Decision.seq).where(
@@ -128,6 +139,7 @@ class Records:
                 told = (refund_id, operator, confirmation.action, confirmation.deposit_id)
                 _refuse_other(same == told, "confirmation_id")
                 return
+            _check_role(session, operator)
             self._check_confirmation(session, row, confirmation)
             salt = audit.new_salt()
             session.add(
@@ -147,6 +159,8 @@ class Records:
             self._recorded(session, row, f"ownership.{confirmation.action}", operator, detail)
 
     def _check_confirmation(self, session: Session, row: Refund, confirmation: NewConfirmation) -> None:
+        if confirmation.action not in ("confirm", "deny"):
+            raise InvalidRequest("action", "one_of", "must be confirm or deny")
         if row.status != RefundStatus.AWAITING_OWNERSHIP:
             raise WrongState("have its ownership confirmed", row.status)
         if confirmation.action == "deny":
@@ -168,6 +182,8 @@ class Records:
                 return
             if RefundStatus(row.status) not in WITHDRAWABLE:
                 raise WrongState("be withdrawn", row.status)
+            if standing_of(session, row, self._policy) == Standing.REJECTED:
+                raise AlreadyDecided(Standing.REJECTED)
             salt = audit.new_salt()
             session.add(
                 Withdrawal(
@@ -187,6 +203,7 @@ class Records:
                 told = (refund_id, operator, resolution.action, resolution.evidence)
                 _refuse_other(same == told, "resolution_id")
                 return
+            _check_role(session, operator)
             self._check_resolution(session, row, resolution, operator)
             salt = audit.new_salt()
             session.add(
@@ -220,8 +237,12 @@ class Records:
             )
         if resolution.action == ResolutionAction.GIVE_UP:
             return
-        if row.deposit_id is None or not cases.is_whole(session, cases.holder_of(session, row.deposit_id)):
+        if row.deposit_id is None or not cases.is_whole(session, session.get(Hold, row.id)):
             raise Conflict("The deposit is not held whole for this refund.", field="action", rule="whole_hold")
+        if resolution.action == ResolutionAction.RETRY:
+            if Verdict.model_validate(row.verdict).destination is None:
+                raise Conflict("The way back is not known yet.", field="action", rule="route_known")
+            return
         if resolution.action == ResolutionAction.PAID_OUTSIDE:
             if not resolution.evidence:
                 raise InvalidRequest("evidence", "required", "is needed to say that it was paid outside")
@@ -236,14 +257,18 @@ class Records:
         row.news_at = self._database.now()
 
 
-def standing_of(session: Session, row: Refund) -> Standing:
-    """Weigh a refund's recorded decisions, in recorded order, for its present digest."""
+def standing_of(session: Session, row: Refund, policy: Policy) -> Standing:
+    """Weigh a refund's recorded decisions, in recorded order, for its present digest.
+
+    An approver who lost the right since then does not count, so that somebody else can approve.
+    """
     recorded = session.scalars(select(Decision).where(Decision.refund_id == row.id).order_by(Decision.seq))
     facts = [
         DecisionFact.model_construct(
             decision_id=it.decision_id, operator=it.operator, action=Action(it.action), digest=it.digest
         )
         for it in recorded
+        if it.action == Action.REJECT or why_not_approve(session, policy, row, it.operator) is None
     ]
     return weigh(facts, digest=row.digest or "", approvals_needed=row.approvals_needed or 1)
 
@@ -251,7 +276,7 @@ def standing_of(session: Session, row: Refund) -> Standing:
 def why_not_approve(session: Session, policy: Policy, row: Refund, operator: str) -> str | None:
     """Return why this operator may not approve this refund, or None. Asked again right before paying."""
     client = session.get(Client, operator)
-    if client is None or not client.is_active or client.role not in APPROVING_ROLES:
+    if client is None or not _may_act(client):
         return "Only an active approver or admin can approve."
     if operator == row.requester:
         return "Who asked for a refund cannot approve it."
@@ -265,6 +290,15 @@ def why_not_approve(session: Session, policy: Policy, row: Refund, operator: str
     if client.role == "approver" and deposit is not None and limit is not None and deposit.amount_minor > limit:
         return f"An approver may approve up to {limit} {deposit.currency} (smallest unit); this needs an admin."
     return None
+
+
+def _check_role(session: Session, operator: str) -> None:
+    if not _may_act(session.get(Client, operator)):
+        raise NotAllowed("Only an active approver or admin may do this.", field="operator", rule="role")
+
+
+def _may_act(client: Client | None) -> bool:
+    return client is not None and client.is_active and client.role in APPROVING_ROLES
 
 
 def _refuse_other(is_same: bool, field: str) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from domain.errors import NotFound
@@ -42,10 +42,9 @@ class Views:
         if status is not None:
             query = query.where(Refund.status == status)
         if ticket is not None:
-            system, _, identifier = ticket.rpartition(":")
-            query = query.where(Refund.ticket_id == identifier)
-            if system:
-                query = query.where(Refund.ticket_system == system)
+            system, _, identifier = ticket.partition(":")  # a system holds no colon, a ticket's id may
+            named = and_(Refund.ticket_system == system, Refund.ticket_id == identifier)
+            query = query.where(or_(named, Refund.ticket_id == ticket))
         if account is not None:
             query = query.where(Refund.account_id == account)
         if deposit is not None:

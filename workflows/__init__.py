@@ -1,1 +1,1 @@
-
+"""The durable order of steps, waits and arrows. Deterministic: no clock, environment, vendor or database."""

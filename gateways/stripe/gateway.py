@@ -20,6 +20,7 @@ from gateways.stripe.answers import (
     Intent,
     Refund,
     RefundPage,
+    Shape,
     Sight,
     judge_disputes,
     read_answer,
@@ -66,9 +67,11 @@ class StripeGateway:
         )
 
     def check(self) -> None:
-        """Prove key and address by one cheap read; raise `TryAgain` with the reason otherwise."""
-        answer = _read(lambda: self._client.v1.refunds.list(params={"limit": 1}))
-        read_answer(RefundPage, answer)
+        """Prove key and address by one cheap read; raise with the reason otherwise.
+
+        It proves the right to read refunds, not the right to make them: that shows only by making one.
+        """
+        _read(RefundPage, lambda: self._client.v1.refunds.list(params={"limit": 1}))
 
     def resolve_payment_intent(self, proof: str) -> str | None:
         """Find the payment intent that a proof (`pi_…`, `ch_…`, `py_…`) names; None when Stripe knows none."""
@@ -78,8 +81,8 @@ class StripeGateway:
         if match["kind"] == "pi":
             intent = self._intent(proof)
             return intent.id if intent else None
-        answer = _find(lambda: self._client.v1.charges.retrieve(proof))
-        return read_answer(Charge, answer).payment_intent if answer else None
+        charge = _find(Charge, lambda: self._client.v1.charges.retrieve(proof))
+        return charge.payment_intent if charge else None
 
     def read_payment(self, payment: CardPaymentRef, *, refund_id: str) -> CardPayment:
         """Tell what Stripe knows of a payment, leaving out the refunds that `refund_id` itself made."""
@@ -161,17 +164,16 @@ class StripeGateway:
         response = answer.last_response
         if response is not None and is_replay(response.headers):
             # A replay shows how the refund was when it was made, not how it is.
-            answer = _read(lambda: self._client.v1.refunds.retrieve(refund.id))
-            return read_answer(Refund, answer)
+            return _read(Refund, lambda: self._client.v1.refunds.retrieve(refund.id))
         return refund
 
     def _intent(self, payment_intent: str) -> Intent | None:
         if not payment_intent:
             return None  # An empty id would ask for the list of all payments.
-        answer = _find(
-            lambda: self._client.v1.payment_intents.retrieve(payment_intent, params={"expand": ["latest_charge"]})
+        return _find(
+            Intent,
+            lambda: self._client.v1.payment_intents.retrieve(payment_intent, params={"expand": ["latest_charge"]}),
         )
-        return read_answer(Intent, answer) if answer else None
 
     def _refunds(self, payment_intent: str) -> tuple[Refund, ...]:
         refunds: list[Refund] = []
@@ -179,14 +181,14 @@ class StripeGateway:
             params: RefundListParams = {"payment_intent": payment_intent, "limit": PAGE_SIZE}
             if refunds:
                 params["starting_after"] = refunds[-1].id
-            page = read_answer(RefundPage, _read(partial(self._client.v1.refunds.list, params)))
+            page = _read(RefundPage, partial(self._client.v1.refunds.list, params))
             refunds += page.data
             if not page.has_more:
                 return tuple(refunds)
 
     def _disputes(self, payment_intent: str) -> list[DisputeAnswer]:
         params: DisputeListParams = {"payment_intent": payment_intent, "limit": PAGE_SIZE}
-        return read_answer(DisputePage, _read(partial(self._client.v1.disputes.list, params))).data
+        return _read(DisputePage, partial(self._client.v1.disputes.list, params)).data
 
 
 def _ask(call: Callable[[], Result]) -> Result:
@@ -201,20 +203,20 @@ def _ask(call: Callable[[], Result]) -> Result:
     raise problem
 
 
-def _find(call: Callable[[], Result]) -> Result | None:
-    """Read one object; None when Stripe says that there is no such thing."""
+def _find(shape: type[Shape], call: Callable[[], object]) -> Shape | None:
+    """Read one object; None only when Stripe itself says that there is no such thing."""
     try:
-        return _ask(call)
+        return read_answer(shape, _ask(call))
     except Refusal as refusal:
         if refusal.action == Action.MISSING:
             return None
         raise _unreadable(refusal) from None
 
 
-def _read(call: Callable[[], Result]) -> Result:
+def _read(shape: type[Shape], call: Callable[[], object]) -> Shape:
     """Read what must be there; a definite no to a mere read is for a person to look at."""
     try:
-        return _ask(call)
+        return read_answer(shape, _ask(call))
     except Refusal as refusal:
         raise _unreadable(refusal) from None
 

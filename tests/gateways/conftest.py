@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from gateways.stripe import StripeGateway
+from tests.gateways.stripe_cases import gateway_at
 from tests.gateways.stripe_endpoints import Proxy, Simulator
 
 
@@ -28,3 +30,13 @@ def proxy(simulator: Simulator) -> Iterator[Proxy]:
     proxy = Proxy(simulator.url)
     yield proxy
     proxy.stop()
+
+
+@pytest.fixture
+def gateway(simulator: Simulator) -> StripeGateway:
+    return gateway_at(simulator.url)
+
+
+@pytest.fixture
+def proxied(proxy: Proxy) -> StripeGateway:
+    return gateway_at(proxy.url)

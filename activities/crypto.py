@@ -1,0 +1,146 @@
+"""Steps on the crypto rail: wake the wallet, and the pump that signs, sends and looks."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Protocol
+
+from temporalio import activity
+
+from activities.errors import translated
+from activities.heartbeats import beating
+from domain.errors import NeedsOperator, TryAgain
+from domain.outbox import QueuedPayout, SentPayout, Sign
+from domain.payouts import PayoutStatus
+from domain.refunds import RefundState, StatusReason
+from domain.runs import PumpReport, RefundKey, WalletKey
+from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
+
+
+class Chain(Protocol):
+    """One chain with the wallet that pays on it."""
+
+    def terms(self, to: str, amount_base_units: int) -> TransferTerms: ...
+
+    def wallet_view(self) -> WalletView: ...
+
+    def sign(self, transfer: Transfer) -> SignedTransfer: ...
+
+    def broadcast(self, raw: bytes) -> SendAnswer: ...
+
+    def look(self, tx_hash: str) -> Sighting: ...
+
+
+class Outbox(Protocol):
+    """The wallet's payouts in our database."""
+
+    def queued(self, chain_id: int, address: str) -> list[QueuedPayout]: ...
+
+    def sign(
+        self, queued: QueuedPayout, terms: TransferTerms, view: WalletView, sign: Sign
+    ) -> SignedTransfer | None: ...
+
+    def cannot_sign(self, queued: QueuedPayout, reason: StatusReason, detail: str) -> None: ...
+
+    def low_on_funds(self, chain_id: int, address: str, needed: int, balance: int) -> None: ...
+
+    def sent(self, chain_id: int, address: str) -> list[SentPayout]: ...
+
+    def record_send(self, tx_hash: str, answer: SendAnswer) -> None: ...
+
+    def record_sighting(self, sent: SentPayout, tx_hash: str | None, sighting: Sighting | None) -> bool: ...
+
+
+class WalletRuns(Protocol):
+    """Where wallet workflows are started and woken."""
+
+    async def wake(self, key: WalletKey) -> None: ...
+
+
+class Refunds(Protocol):
+    """Where a refund's state is read."""
+
+    def find(self, refund: str) -> RefundState | None: ...
+
+
+class CryptoActivities:
+    """Drives the outbox of chain payouts."""
+
+    def __init__(
+        self,
+        *,
+        chains: Mapping[int, Chain],
+        outbox: Outbox,
+        refunds: Refunds,
+        wallet_runs: WalletRuns,
+        block_seconds: float,
+    ) -> None:
+        self._chains = chains
+        self._outbox = outbox
+        self._refunds = refunds
+        self._wallet_runs = wallet_runs
+        self._block_seconds = block_seconds
+
+    @activity.defn
+    async def wake_wallet(self, key: RefundKey) -> RefundState:
+        """Start the wallet's workflow, or wake it, because its outbox holds this refund's payout."""
+        refund = await asyncio.to_thread(translated(self._refunds.find), key.refund_id)
+        if refund is None or refund.chain_id is None or refund.wallet is None:
+            raise ValueError(f"{key.refund_id} has no chain payout")
+        wallet = WalletKey(chain_id=refund.chain_id, wallet=refund.wallet, block_seconds=self._block_seconds)
+        await self._wallet_runs.wake(wallet)
+        return refund
+
+    @activity.defn
+    @translated
+    def pump(self, key: WalletKey) -> PumpReport:
+        """Turn the outbox once: sign what waits, send what is not in a block, look at every known hash.
+
+        Safe to run any number of times and twice at once: a nonce belongs to one payout for ever, and
+        only stored bytes are ever sent.
+        """
+        chain = self._chains.get(key.chain_id)
+        if chain is None:
+            raise TryAgain(f"chain {key.chain_id} is not configured")
+        with beating():
+            changed = self._sign_waiting(key, chain, self._outbox.sent(key.chain_id, key.wallet))
+            open_payouts = self._outbox.sent(key.chain_id, key.wallet)
+            for sent in open_payouts:
+                if self._look_and_send(chain, sent):
+                    changed.append(sent.refund_id)
+        left = self._outbox.queued(key.chain_id, key.wallet) + list(open_payouts)
+        return PumpReport(open_payouts=len(left), changed=tuple(changed))
+
+    def _sign_waiting(self, key: WalletKey, chain: Chain, sent: list[SentPayout]) -> list[str]:
+        """Sign what waits and the balance covers; return refunds that cannot be signed and went to a person."""
+        stuck: list[str] = []
+        waiting = self._outbox.queued(key.chain_id, key.wallet)
+        if not waiting:
+            return stuck
+        view = chain.wallet_view()
+        promised = sum(payout.cost_base_units_max for payout in sent if payout.status == PayoutStatus.UNKNOWN)
+        balance = view.balance_base_units - promised
+        for queued in waiting:
+            try:
+                terms = chain.terms(queued.destination, queued.amount_base_units)
+            except NeedsOperator as error:
+                self._outbox.cannot_sign(queued, StatusReason(error.reason), error.message)
+                stuck.append(queued.refund_id)
+                continue
+            needed = queued.amount_base_units + terms.fee_wei_max
+            if needed > balance:
+                self._outbox.low_on_funds(key.chain_id, key.wallet, needed, balance)
+                break
+            if self._outbox.sign(queued, terms, view, chain.sign) is not None:
+                balance -= needed
+        return stuck
+
+    def _look_and_send(self, chain: Chain, sent: SentPayout) -> bool:
+        """Look at all of a payout's hashes; send its newest bytes again while none is in a block."""
+        for transaction in sent.transactions:
+            sighting = chain.look(transaction.tx_hash)
+            if sighting.is_mined:
+                return self._outbox.record_sighting(sent, transaction.tx_hash, sighting)
+        changed = self._outbox.record_sighting(sent, None, None)
+        newest = sent.transactions[-1]
+        self._outbox.record_send(newest.tx_hash, chain.broadcast(newest.raw))
+        return changed

@@ -1,0 +1,98 @@
+"""Steps that read the payment behind a deposit: judge it, and judge it again right before paying."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from temporalio import activity
+
+from activities.errors import translated
+from domain.errors import TryAgain
+from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, PaymentFacts, PaymentRef
+from domain.refunds import RefundState
+from domain.runs import RefundKey
+
+
+class CardPayments(Protocol):
+    """The card processor, as far as a payment is read."""
+
+    def read_payment(self, payment: CardPaymentRef, *, refund_id: str) -> CardPayment: ...
+
+    def resolve_payment_intent(self, proof: str) -> str | None: ...
+
+
+class ChainPayments(Protocol):
+    """One chain, as far as a deposit is read."""
+
+    def read_deposit(self, payment: ChainPaymentRef) -> ChainPayment: ...
+
+
+class Checking(Protocol):
+    """Where a deposit is identified, judged and held."""
+
+    def charge_to_resolve(self, refund_id: str) -> str | None: ...
+
+    def record_resolved_charge(self, refund_id: str, payment_intent: str | None) -> None: ...
+
+    def identify(self, refund_id: str) -> tuple[RefundState, PaymentRef | None]: ...
+
+    def judge(self, refund_id: str, facts: PaymentFacts) -> RefundState: ...
+
+
+class Payouts(Protocol):
+    """Where a payout begins."""
+
+    def payment(self, refund_id: str) -> PaymentRef: ...
+
+    def begin(self, refund_id: str, facts: PaymentFacts) -> RefundState: ...
+
+
+class PaymentReader:
+    """Reads a payment on the rail it came by."""
+
+    def __init__(self, card: CardPayments | None, chains: Mapping[int, ChainPayments]) -> None:
+        self._card = card
+        self._chains = chains
+
+    def read(self, payment: PaymentRef, *, refund_id: str) -> PaymentFacts:
+        """Ask the provider; raise `TryAgain` while it, or its configuration, is away."""
+        if isinstance(payment, CardPaymentRef):
+            return self.card.read_payment(payment, refund_id=refund_id)
+        chain = self._chains.get(payment.chain_id)
+        if chain is None:
+            raise TryAgain(f"chain {payment.chain_id} is not configured")
+        return chain.read_deposit(payment)
+
+    @property
+    def card(self) -> CardPayments:
+        if self._card is None:
+            raise TryAgain("the card rail is not configured")
+        return self._card
+
+
+class PaymentActivities:
+    """Judging a deposit by fresh facts. No personal data leaves these steps: facts go from provider to ledger."""
+
+    def __init__(self, *, reader: PaymentReader, checking: Checking, payouts: Payouts) -> None:
+        self._reader = reader
+        self._checking = checking
+        self._payouts = payouts
+
+    @activity.defn
+    @translated
+    def check_refund(self, key: RefundKey) -> RefundState:
+        """Identify the deposit, read its payment, apply the rules and hold it."""
+        charge = self._checking.charge_to_resolve(key.refund_id)
+        if charge is not None:
+            payment_intent = self._reader.card.resolve_payment_intent(charge)
+            self._checking.record_resolved_charge(key.refund_id, payment_intent)
+        refund, payment = self._checking.identify(key.refund_id)
+        if payment is None:
+            return refund
+        return self._checking.judge(key.refund_id, self._reader.read(payment, refund_id=key.refund_id))
+
+    @activity.defn
+    @translated
+    def begin_payout(self, key: RefundKey) -> RefundState:
+        """Read the payment once more, and record the payout if everything still holds."""
+        facts = self._reader.read(self._payouts.payment(key.refund_id), refund_id=key.refund_id)
+        return self._payouts.begin(key.refund_id, facts)

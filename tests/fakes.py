@@ -1,0 +1,113 @@
+"""Plain stand-ins for the outside world, for tests in which only our own behaviour matters."""
+
+from dataclasses import dataclass, field
+
+from domain.errors import NeedsOperator, TryAgain
+from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Settlement
+from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
+from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
+
+SENDER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+WALLET = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+CHAIN_ID = 31337
+
+
+@dataclass
+class FakeCardProcessor:
+    """A card processor that remembers refunds by their idempotency key, as the real one does."""
+
+    payments: dict[str, CardPayment] = field(default_factory=dict)
+    refunds: dict[str, PayoutOutcome] = field(default_factory=dict)
+    status_of_new: PayoutOutcome = PayoutOutcome(status=PayoutStatus.SUCCEEDED)  # noqa: RUF009 - frozen
+    is_away: bool = False
+    posts: int = 0
+
+    def add_payment(self, payment_intent: str, amount_minor: int, currency: str = "USD") -> None:
+        self.payments[payment_intent] = CardPayment(
+            found=True,
+            status="succeeded",
+            is_captured=True,
+            is_card=True,
+            amount_minor=amount_minor,
+            currency=currency,
+        )
+
+    def read_payment(self, payment: CardPaymentRef, *, refund_id: str) -> CardPayment:
+        self._answer()
+        return self.payments.get(payment.payment_intent, CardPayment(found=False))
+
+    def resolve_payment_intent(self, proof: str) -> str | None:
+        self._answer()
+        candidate = "pi_" + proof.partition("_")[2]
+        return candidate if candidate in self.payments else None
+
+    def ensure_refund(self, payout: CardPayout, *, maybe_sent: bool = False) -> PayoutOutcome:
+        self._answer()
+        if payout.idempotency_key not in self.refunds:
+            self.posts += 1
+            self.refunds[payout.idempotency_key] = self.status_of_new.model_copy(
+                update={"provider_ref": f"re_{self.posts}"}
+            )
+        return self.refunds[payout.idempotency_key]
+
+    def look_at_refund(self, payout: CardPayout) -> PayoutOutcome | None:
+        self._answer()
+        return self.refunds.get(payout.idempotency_key)
+
+    def change(self, key: str, outcome: PayoutOutcome) -> None:
+        self.refunds[key] = outcome.model_copy(update={"provider_ref": self.refunds[key].provider_ref})
+
+    def _answer(self) -> None:
+        if self.is_away:
+            raise TryAgain("the card processor does not answer")
+
+
+@dataclass
+class FakeChain:
+    """A chain whose blocks come when the test says so."""
+
+    deposits: dict[str, ChainPayment] = field(default_factory=dict)
+    balance: int = 10**20
+    nonce: int = 0
+    sent: dict[str, bytes] = field(default_factory=dict)
+    mined: dict[str, Sighting] = field(default_factory=dict)
+    mines_at_once: bool = True
+    refuses: bool = False
+
+    def add_deposit(
+        self, tx_hash: str, amount: int, *, review: tuple[str, ...] = (), sender: str | None = SENDER
+    ) -> None:
+        self.deposits[tx_hash] = ChainPayment(
+            settlement=Settlement.FINAL, block_number=7, sender=sender, amount_base_units=amount, review=review
+        )
+
+    def read_deposit(self, payment: ChainPaymentRef) -> ChainPayment:
+        return self.deposits.get(payment.tx_hash, ChainPayment(settlement=Settlement.MISSING))
+
+    def terms(self, to: str, amount_base_units: int) -> TransferTerms:
+        if self.refuses:
+            raise NeedsOperator("route_unknown", "the receiver refuses the money")
+        return TransferTerms(gas=21_000, max_fee_per_gas_wei=10, max_priority_fee_per_gas_wei=1)
+
+    def wallet_view(self) -> WalletView:
+        return WalletView(nonce_pending=self.nonce, nonce_finalized=0, balance_base_units=self.balance)
+
+    def sign(self, transfer: Transfer) -> SignedTransfer:
+        raw = transfer.model_dump_json().encode()
+        return SignedTransfer(tx_hash=f"0x{transfer.nonce:064x}", raw=raw)
+
+    def broadcast(self, raw: bytes) -> SendAnswer:
+        transfer = Transfer.model_validate_json(raw)
+        tx_hash = f"0x{transfer.nonce:064x}"
+        self.sent[tx_hash] = raw
+        if self.mines_at_once:
+            self.finish(tx_hash)
+        return SendAnswer.SEEN
+
+    def look(self, tx_hash: str) -> Sighting:
+        return self.mined.get(tx_hash, Sighting(is_mined=False))
+
+    def finish(self, tx_hash: str, *, succeeded: bool = True) -> None:
+        self.mined[tx_hash] = Sighting(
+            is_mined=True, block_number=9, block_hash="0xb", succeeded=succeeded, is_final=True, is_buried=True
+        )

@@ -1,0 +1,56 @@
+"""Named retry profiles: how long a step may take, how it is tried again, and when it counts as dead."""
+
+from datetime import timedelta
+from typing import Any, TypedDict
+
+from temporalio.common import RetryPolicy
+
+
+class Profile(TypedDict, total=False):
+    """What `workflow.execute_activity` takes."""
+
+    start_to_close_timeout: timedelta
+    schedule_to_close_timeout: timedelta
+    heartbeat_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+def _backoff(first_seconds: float, longest_seconds: float) -> RetryPolicy:
+    return RetryPolicy(
+        initial_interval=timedelta(seconds=first_seconds),
+        backoff_coefficient=2,
+        maximum_interval=timedelta(seconds=longest_seconds),
+    )
+
+
+# Our own database: it comes back, and what must be written must be written, so there is no end to trying.
+LEDGER: dict[str, Any] = Profile(start_to_close_timeout=timedelta(seconds=40), retry_policy=_backoff(1, 30))  # type: ignore[assignment]  # a TypedDict spreads like any dict, mypy wants to see one
+
+# Reading a provider before anything is paid: after half an hour a person learns that facts are unavailable.
+READ: dict[str, Any] = Profile(
+    start_to_close_timeout=timedelta(seconds=120),
+    schedule_to_close_timeout=timedelta(minutes=30),
+    retry_policy=_backoff(1, 60),
+)  # type: ignore[assignment]
+
+# Moving money: the heartbeat finds a dead worker in seconds. Three days of trouble, then a person decides.
+MONEY: dict[str, Any] = Profile(
+    start_to_close_timeout=timedelta(seconds=120),
+    schedule_to_close_timeout=timedelta(hours=72),
+    heartbeat_timeout=timedelta(seconds=5),
+    retry_policy=_backoff(2, 600),
+)  # type: ignore[assignment]
+
+# One turn of a wallet's pump: bytes are stored, so every failure is only time lost.
+PUMP: dict[str, Any] = Profile(
+    start_to_close_timeout=timedelta(seconds=60),
+    heartbeat_timeout=timedelta(seconds=5),
+    retry_policy=_backoff(1, 15),
+)  # type: ignore[assignment]
+
+# Telling the ticket must never hold up or fail a refund: it is tried for a day and then left to a person.
+ANSWER: dict[str, Any] = Profile(
+    start_to_close_timeout=timedelta(seconds=20),
+    schedule_to_close_timeout=timedelta(hours=24),
+    retry_policy=_backoff(1, 600),
+)  # type: ignore[assignment]
