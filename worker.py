@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -101,25 +101,17 @@ def build_worker(
         wallet_runs=TemporalWalletRuns(client),
         block_seconds=policy.handling.wallet_block_seconds,
     )
+    steps: list[Callable[..., Any]] = [
+        *(cases.open_refund, cases.read_records, cases.attend, cases.expire, cases.remind, cases.answer_ticket),
+        *(payments.check_refund, payments.begin_payout),
+        *(cards.send_card_refund, cards.look_at_card_refund, cards.end_watch),
+        *(crypto.wake_wallet, crypto.pump),
+    ]
     return Worker(
         client,
         task_queue=TASK_QUEUE,
         workflows=[RefundWorkflow, WalletWorkflow],
-        activities=[
-            cases.open_refund,
-            cases.read_records,
-            cases.attend,
-            cases.expire,
-            cases.remind,
-            cases.answer_ticket,
-            payments.check_refund,
-            payments.begin_payout,
-            cards.send_card_refund,
-            cards.look_at_card_refund,
-            cards.end_watch,
-            crypto.wake_wallet,
-            crypto.pump,
-        ],
+        activities=steps,
         activity_executor=ThreadPoolExecutor(max_workers=ACTIVITY_THREADS, thread_name_prefix="activity"),
         max_concurrent_activities=ACTIVITY_THREADS,
         workflow_runner=sandbox.runner(),

@@ -15,6 +15,8 @@ from domain.refunds import RefundState, StatusReason
 from domain.runs import PumpReport, RefundKey, WalletKey
 from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
 
+KEY_TROUBLE_SECONDS = 30.0
+
 
 class Chain(Protocol):
     """One chain with the wallet that pays on it."""
@@ -122,16 +124,17 @@ class CryptoActivities:
         for queued in waiting:
             try:
                 terms = chain.terms(queued.destination, queued.amount_base_units)
+                needed = queued.amount_base_units + terms.fee_wei_max
+                if needed > balance:
+                    self._outbox.low_on_funds(key.chain_id, key.wallet, needed, balance)
+                    break
+                if self._outbox.sign(queued, terms, view, chain.sign) is not None:
+                    balance -= needed
             except NeedsOperator as error:
+                if error.reason == StatusReason.RAIL_STOPPED:  # the key itself: no payout of this wallet can go
+                    raise TryAgain(error.message, after_seconds=KEY_TROUBLE_SECONDS) from error
                 self._outbox.cannot_sign(queued, StatusReason(error.reason), error.message)
                 stuck.append(queued.refund_id)
-                continue
-            needed = queued.amount_base_units + terms.fee_wei_max
-            if needed > balance:
-                self._outbox.low_on_funds(key.chain_id, key.wallet, needed, balance)
-                break
-            if self._outbox.sign(queued, terms, view, chain.sign) is not None:
-                balance -= needed
         return stuck
 
     def _look_and_send(self, chain: Chain, sent: SentPayout) -> bool:

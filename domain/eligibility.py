@@ -205,7 +205,9 @@ def _chain_settled(expected: ChainPaymentRef, payment: ChainPayment) -> RuleResu
             moving_facts={"block_number": payment.block_number},
         )
 
-    if payment.settlement == Settlement.FINAL and payment.amount_base_units != expected.amount_base_units:
+    # An amount that cannot be read (an internal transfer, a token) is for the route to review, not a difference.
+    differs = payment.amount_base_units not in (None, expected.amount_base_units)
+    if payment.settlement == Settlement.FINAL and differs:
         return result(
             Outcome.FAIL,
             "amount_differs",
@@ -264,11 +266,12 @@ def _route(payment: PaymentFacts) -> tuple[RuleResult, str | None]:
         return result(Outcome.FAIL, ",".join(payment.refuse), "This chain transaction is not a deposit to us."), None
     if payment.settlement != Settlement.FINAL:
         return result(Outcome.WAIT, "sender_not_final", "The sender is known once the transaction is final."), None
-    if payment.review or payment.sender is None:
+    unread = "sender_unknown" if payment.sender is None else "amount_unknown"
+    if payment.review or payment.sender is None or payment.amount_base_units is None:
         return (
             result(
                 Outcome.REVIEW,
-                ",".join(payment.review) or "sender_unknown",
+                ",".join(payment.review) or unread,
                 "A person must judge whether the sender can be paid.",
             ),
             payment.sender,

@@ -205,7 +205,7 @@ TicketSystem = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 TicketUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s<>\"']+$"), AfterValidator(_printable)]
 RequestTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 PaymentProof = Annotated[
-    str, Field(pattern=r"^((pi|ch|py)_[A-Za-z0-9_]{4,250}|0x[0-9a-fA-F]{64})$")
+    str, Field(pattern=r"^((pi|ch|py)_[A-Za-z0-9_]{1,250}|0x[0-9a-fA-F]{64})$")
 ]  # a payment intent, a charge, or the hash of a chain transaction
 Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$", max_length=35)]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, select, update
 from sqlalchemy.orm import Session
 
 from domain.allocation import Source, allocate
@@ -11,12 +11,13 @@ from domain.errors import Conflict, InsufficientBalance, InvalidRequest, Payment
 from domain.payments import CardPaymentRef, PaymentRef
 from domain.payouts import DEAD
 from domain.policy import Policy
+from domain.refunds import RefundStatus
 from ledger import audit, books
 from ledger.billing import AccountRecord, DepositRecord, OrderRecord, deposit_row
 from ledger.books import Book
 from ledger.database import Database
 from ledger.findings import open_finding
-from ledger.tables import Account, Deposit, Order, OrderPart, Payout
+from ledger.tables import Account, Deposit, Order, OrderPart, Payout, Refund
 
 PENDING, CHARGED, CANCELLED = "pending", "charged", "cancelled"
 
@@ -102,6 +103,11 @@ class Feed:
             if before == record.status:
                 return
             self._change_status(session, order, record)
+            # A refund that waits for this account's orders should look again now, not at its next timer.
+            waiting = update(Refund).where(
+                Refund.account_id == record.account_id, Refund.status == RefundStatus.AWAITING_ORDERS
+            )
+            session.execute(waiting.values(news_at=self._database.now()))
             self._audit(
                 session,
                 actor,

@@ -34,10 +34,10 @@ def upgrade(database: Database) -> None:
 
 
 def is_current(database: Database) -> bool:
-    """Tell whether the database has exactly this version's schema."""
+    """Tell whether the database has exactly this version's schema; raise `TryAgain` if it does not answer."""
     head = ScriptDirectory.from_config(config()).get_current_head()
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == head
+    with database.read() as session:
+        return MigrationContext.configure(session.connection()).get_current_revision() == head
 
 
 def differences(database: Database) -> list[object]:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from sqlalchemy import select, update
 
-from domain.refunds import TicketRef
+from domain.refunds import UNPAID_ENDS, RefundStatus, TicketRef
 from ledger.database import Database
 from ledger.tables import Refund
 
@@ -30,3 +30,13 @@ class News:
             return [
                 (row.id, TicketRef(system=row.ticket_system, id=row.ticket_id), row.version) for row in rows.all()
             ]
+
+    def unfinished(self, quiet_seconds: float) -> list[tuple[str, TicketRef]]:
+        """List refunds that a run should be caring for and whose row was quiet this long, the quietest first."""
+        limit = self._database.now() - timedelta(seconds=quiet_seconds)
+        cared_for = Refund.status.not_in(UNPAID_ENDS) & (
+            (Refund.status != RefundStatus.REFUNDED) | Refund.watch_over.is_(False)
+        )
+        query = select(Refund).where(cared_for, Refund.updated_at <= limit).order_by(Refund.updated_at)
+        with self._database.read() as session:
+            return [(row.id, TicketRef(system=row.ticket_system, id=row.ticket_id)) for row in session.scalars(query)]

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from domain.errors import NotFound
 from domain.refunds import RefundStatus
 from ledger import books, cases
+from ledger.billing import payment_of
 from ledger.books import Book
 from ledger.database import Database
 from ledger.tables import Account, AuditEntry, Decision, Deposit, Finding, Message, Payout, Refund
@@ -124,7 +125,9 @@ def _whole(session: Session, row: Refund) -> Picture:
     payouts = session.scalars(select(Payout).where(Payout.refund_id == row.id).order_by(Payout.attempt))
     messages = session.scalars(select(Message).where(Message.refund_id == row.id).order_by(Message.written_at))
     entries = session.scalars(select(AuditEntry).where(AuditEntry.refund_id == row.id).order_by(AuditEntry.seq))
+    deposit = session.get(Deposit, row.deposit_id) if row.deposit_id else None
     return _summary(session, row) | {
+        "payment": payment_of(deposit).model_dump(mode="json") if deposit else None,
         "verdict": row.verdict,
         "decisions": [
             {

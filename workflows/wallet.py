@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.crypto import CryptoActivities
 from domain.refunds import workflow_id
@@ -29,12 +29,20 @@ class WalletWorkflow:
         """Pump while payouts are open, then end; the next payout starts a new run under the same id."""
         for _ in range(TURNS_PER_RUN):
             self._has_work = False
-            report = await workflow.execute_activity_method(CryptoActivities.pump, key, **PUMP)
+            report = await self._pump()
             await self._tell(report)
             if report.open_payouts == 0 and not self._has_work:
                 return
             await self._next_block(report)
         workflow.continue_as_new(key)
+
+    async def _pump(self) -> PumpReport:
+        """Turn the pump. A turn that fails for good is a bug to mend; meanwhile the outbox must not be forgotten."""
+        try:
+            return await workflow.execute_activity_method(CryptoActivities.pump, self._key, **PUMP)
+        except ActivityError as error:
+            workflow.logger.error("wallet.pump_failed wallet=%s error=%s", self._key.wallet, error.cause)
+            return PumpReport(open_payouts=1)
 
     async def _tell(self, report: PumpReport) -> None:
         """Wake the refunds that have news. One whose run is gone will read its row when it starts again."""

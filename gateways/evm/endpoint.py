@@ -30,12 +30,12 @@ class Endpoint:
     CCIP-read links given by contracts, and sends signed bytes again by itself.
     """
 
-    def __init__(self, url: str, *, chain_name: str) -> None:
+    def __init__(self, url: str, *, chain_name: str, request_seconds_max: float = REQUEST_SECONDS_MAX) -> None:
         self._chain_name = chain_name
         self._provider = HTTPProvider(
             url,
             # A redirect would carry signed bytes to an endpoint that nobody configured.
-            request_kwargs={"timeout": REQUEST_SECONDS_MAX, "allow_redirects": False},
+            request_kwargs={"timeout": request_seconds_max, "allow_redirects": False},
             exception_retry_configuration=None,
         )
         self._provider.global_ccip_read_enabled = False

@@ -49,7 +49,7 @@ class KeystoreSigner:
                 "type": DYNAMIC_FEE_TYPE,
                 "chainId": transfer.chain_id,
                 "nonce": transfer.nonce,
-                "to": transfer.to,
+                "to": bytes.fromhex(transfer.to.removeprefix("0x")),
                 "value": transfer.amount_base_units,
                 "data": b"",
                 "gas": transfer.terms.gas,
@@ -70,7 +70,7 @@ class KeystoreSigner:
         keystore = _private_text(self._keystore)
         try:
             account: LocalAccount = Account.from_key(Account.decrypt(keystore, password))
-        except (ValueError, TypeError, KeyError, NotImplementedError):
+        except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError):
             # What eth_keyfile raises may repeat parts of the file, so it is not passed on.
             raise _stopped(f"{self._keystore} is not a keystore of version 3 that the password opens.") from None
         if account.address != self._wallet:

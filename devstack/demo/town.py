@@ -1,0 +1,208 @@
+"""The people and places of the demo: API clients by role, a card customer's bank, a crypto customer's wallet."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, TypeVar
+
+import httpx2
+from eth_account import Account
+from eth_account.signers.local import LocalAccount
+from web3 import HTTPProvider, Web3
+
+POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 60
+GAS_OF_A_TRANSFER = 21_000
+
+T = TypeVar("T")
+
+
+class DemoFailedError(Exception):
+    """The demo saw something that must not be; the message says what."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One answer of the API: its status and its JSON."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class Town:
+    """What a story needs, on top of a running stack."""
+
+    def __init__(self, info: dict[str, Any]) -> None:
+        self._info = info
+        self._http = httpx2.Client(timeout=30)
+        self._chain = info["chains"][0]
+        self._web3 = Web3(HTTPProvider(self._chain["rpc"], exception_retry_configuration=None))
+        self._numbers = count(1)
+        self.customer: LocalAccount = Account.from_key(self._chain["depositor_key"])
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._http.close()
+
+    # --- the API, as billing, help desk and operators use it ---
+
+    def call(self, role: str, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
+        """Call the service's HTTP API as one of its clients."""
+        response = self._http.request(
+            method,
+            f"{self._info['api']}{path}",
+            json=body,
+            headers={"Authorization": f"Bearer {self._info['tokens'][role]}"},
+        )
+        return Answer(response.status_code, response.json() if response.content else {})
+
+    def must(self, role: str, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Call the API and insist on success."""
+        answer = self.call(role, method, path, body)
+        if answer.status >= 400:
+            raise DemoFailedError(f"{method} {path} as {role}: {answer.status} {answer.body.get('detail')}")
+        return answer.body
+
+    def name(self, kind: str) -> str:
+        """Return a fresh id."""
+        return f"{kind}_{next(self._numbers)}"
+
+    def open_account(self) -> tuple[str, str]:
+        """Let billing record a new account; return its id and username."""
+        account = self.name("acct")
+        username = f"user_{account}"
+        self.must("billing", "PUT", f"/v1/accounts/{account}", {"username": username, "status": "active"})
+        return account, username
+
+    def deposit(self, account: str, amount_minor: int, payment: dict[str, Any], paid_at: datetime) -> str:
+        """Let billing credit a payment."""
+        deposit = self.name("dep")
+        body = {
+            "account_id": account,
+            "amount_minor": amount_minor,
+            "currency": "USD",
+            "paid_at": paid_at.isoformat(),
+            "payment": payment,
+        }
+        self.must("billing", "PUT", f"/v1/deposits/{deposit}", body)
+        return deposit
+
+    def order(self, account: str, amount_minor: int, *statuses: str) -> None:
+        """Let billing record an order that goes through `statuses`."""
+        order = self.name("ord")
+        for status in statuses:
+            body = {
+                "account_id": account,
+                "product": "sms",
+                "amount_minor": amount_minor,
+                "currency": "USD",
+                "status": status,
+                "created_at": datetime.now(UTC).isoformat(),
+            }
+            self.must("billing", "PUT", f"/v1/orders/{order}", body)
+
+    def request(self, **fields: Any) -> str:
+        """Let the help desk start a refund for a fresh ticket; return the refund's id."""
+        body = {
+            "ticket": {"system": "demo", "id": self.name("ticket")},
+            "channel": "ticket",
+            "requested_at": datetime.now(UTC).isoformat(),
+            "locale": "en",
+        } | fields
+        return str(self.must("helpdesk", "POST", "/v1/refunds", body)["id"])
+
+    def refund(self, refund: str) -> dict[str, Any]:
+        """Read a refund."""
+        return self.must("helpdesk", "GET", f"/v1/refunds/{refund}")
+
+    def until(self, refund: str, *statuses: str) -> dict[str, Any]:
+        """Wait until a refund stands in one of `statuses`; anything that ends elsewhere fails the demo."""
+
+        def stands_there() -> dict[str, Any] | None:
+            seen = self.refund(refund)
+            if seen["status"] in statuses:
+                return seen
+            if seen["status"] in ("refunded", "ineligible", "rejected", "expired", "duplicate", "needs_attention"):
+                raise DemoFailedError(f"{refund} is {seen['status']} ({seen['status_reason']})")
+            return None
+
+        return wait_for(stands_there, f"{refund} to be {' or '.join(statuses)}")
+
+    def approve(self, refund: str, operator: str = "approver_1") -> None:
+        """Let an operator approve exactly what they see."""
+        seen = self.until(refund, "awaiting_approval")
+        body = {"decision_id": self.name("decision"), "action": "approve", "digest": seen["digest"]}
+        self.must(operator, "POST", f"/v1/refunds/{refund}/decisions", body)
+
+    # --- the card customer and Stripe ---
+
+    def pay_by_card(self, amount_minor: int) -> str:
+        """Pay at Stripe; return the payment intent."""
+        response = self._http.post(
+            f"{self._info['stripe']}/v1/payment_intents",
+            data={
+                "amount": str(amount_minor),
+                "currency": "usd",
+                "payment_method": "pm_card_visa",
+                "confirm": "true",
+            },
+            headers={"Authorization": f"Bearer {self._info['stripe_key']}"},
+        )
+        if response.status_code != 200:
+            raise DemoFailedError(f"Stripe did not take the payment: {response.status_code}")
+        return str(response.json()["id"])
+
+    def refunds_at_stripe(self, payment_intent: str) -> list[dict[str, Any]]:
+        """List what Stripe's own ledger knows of refunds of a payment."""
+        response = self._http.get(
+            f"{self._info['stripe']}/v1/refunds",
+            params={"payment_intent": payment_intent},
+            headers={"Authorization": f"Bearer {self._info['stripe_key']}"},
+        )
+        return list(response.json()["data"])
+
+    # --- the crypto customer and the chain ---
+
+    def pay_by_crypto(self, amount_wei: int) -> str:
+        """Send coins to the merchant's deposit address; return the transaction hash once it is final."""
+        transaction = {
+            "type": 2,
+            "chainId": self._chain["chain_id"],
+            "nonce": self._web3.eth.get_transaction_count(self.customer.address),
+            "to": self._chain["deposit_address"],
+            "value": amount_wei,
+            "gas": GAS_OF_A_TRANSFER,
+            "maxFeePerGas": 3 * self._web3.eth.gas_price,
+            "maxPriorityFeePerGas": self._web3.eth.max_priority_fee,
+        }
+        signed = self.customer.sign_transaction(transaction)
+        tx_hash = self._web3.eth.send_raw_transaction(signed.raw_transaction)
+        receipt = self._web3.eth.wait_for_transaction_receipt(
+            tx_hash, timeout=PATIENCE_SECONDS, poll_latency=POLL_SECONDS
+        )
+        wait_for(
+            lambda: self._web3.eth.get_block("finalized")["number"] >= receipt["blockNumber"] or None,
+            "the deposit's block to be final",
+        )
+        return str(tx_hash.to_0x_hex())
+
+    def balance_wei(self) -> int:
+        """Return what the customer's address holds now, as the chain says."""
+        return int(self._web3.eth.get_balance(self.customer.address))
+
+    @property
+    def chain_id(self) -> int:
+        return int(self._chain["chain_id"])
+
+
+def wait_for(condition: Callable[[], T | None], what: str) -> T:
+    """Ask again and again until there is an answer; give up with a sentence."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        answer = condition()
+        if answer is not None:
+            return answer
+        time.sleep(POLL_SECONDS)
+    raise DemoFailedError(f"waited {PATIENCE_SECONDS} s in vain for {what}")

@@ -1,0 +1,93 @@
+"""Payouts, wallets, and the signed bytes of chain transactions."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ledger.columns import WholeNumber
+from ledger.tables.base import Row
+
+
+class Wallet(Row):
+    """A hot wallet on one chain: the next nonce to assign, and whether it may assign at all."""
+
+    __tablename__ = "wallets"
+
+    chain_id: Mapped[int] = mapped_column(primary_key=True)
+    address: Mapped[str] = mapped_column(String(42), primary_key=True)
+    next_nonce: Mapped[int]
+    pause_reason: Mapped[str | None] = mapped_column(String(64))
+
+
+class Payout(Row):
+    """One attempt to move the money of one deposit. Only a dead attempt frees the deposit's slot."""
+
+    __tablename__ = "payouts"
+    __table_args__ = (
+        Index(
+            "uq_payouts_one_live_per_deposit",
+            "deposit_id",
+            unique=True,
+            sqlite_where=text("status NOT IN ('refused', 'failed', 'canceled', 'reverted')"),
+            postgresql_where=text("status NOT IN ('refused', 'failed', 'canceled', 'reverted')"),
+        ),
+        UniqueConstraint("chain_id", "wallet", "nonce", name="uq_payouts_nonce"),
+        CheckConstraint(
+            "(nonce IS NULL) = (status IN ('queued', 'paid_outside', 'refused') OR rail = 'card')",
+            name="nonce_if_sent",
+        ),
+    )
+
+    refund_id: Mapped[str] = mapped_column(ForeignKey("refunds.id"), primary_key=True)
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    deposit_id: Mapped[str] = mapped_column(ForeignKey("deposits.id"))
+    rail: Mapped[str] = mapped_column(String(8))
+    status: Mapped[str] = mapped_column(String(16), index=True)
+    detail: Mapped[str] = mapped_column(String(400), default="")
+    provider_ref: Mapped[str | None] = mapped_column(String(255))
+    payment_intent: Mapped[str | None] = mapped_column(String(255))
+    amount_minor: Mapped[int | None]
+    currency: Mapped[str | None] = mapped_column(String(3))
+    chain_id: Mapped[int | None]
+    wallet: Mapped[str | None] = mapped_column(String(42))
+    destination: Mapped[str | None] = mapped_column(String(42))
+    asset: Mapped[str | None] = mapped_column(String(42))
+    amount_base_units: Mapped[int | None] = mapped_column(WholeNumber)
+    nonce: Mapped[int | None]
+    tx_hash: Mapped[str | None] = mapped_column(String(66))
+    is_buried: Mapped[bool] = mapped_column(default=False)
+    begun_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class ChainTransaction(Row):
+    """Signed bytes, stored before they are sent. All rows of a payout share its one nonce."""
+
+    __tablename__ = "chain_transactions"
+    __table_args__ = (
+        UniqueConstraint("refund_id", "attempt", "sequence", name="uq_chain_transactions_sequence"),
+        Index("ix_chain_transactions_payout", "refund_id", "attempt"),
+    )
+
+    tx_hash: Mapped[str] = mapped_column(String(66), primary_key=True)
+    refund_id: Mapped[str] = mapped_column(ForeignKey("refunds.id"))
+    attempt: Mapped[int]
+    sequence: Mapped[int]
+    raw: Mapped[bytes] = mapped_column(LargeBinary)
+    gas: Mapped[int]
+    max_fee_per_gas_wei: Mapped[int] = mapped_column(WholeNumber)
+    sends: Mapped[int] = mapped_column(default=0)
+    last_answer: Mapped[str | None] = mapped_column(String(32))
+    signed_at: Mapped[datetime]
+
+
+class RailStop(Row):
+    """A rail that may not pay now."""
+
+    __tablename__ = "rail_stops"
+
+    rail: Mapped[str] = mapped_column(String(8), primary_key=True)
+    operator: Mapped[str] = mapped_column(ForeignKey("clients.name"))
+    reason: Mapped[str] = mapped_column(Text)
+    stopped_at: Mapped[datetime]

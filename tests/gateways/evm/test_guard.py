@@ -1,0 +1,103 @@
+"""What is never signed, and which signed bytes are never let out."""
+
+from collections.abc import Callable
+
+import pytest
+from eth_account import Account
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
+
+from devstack.chain import (
+    account,
+    deposit_address,
+    depositor,
+    wallet,
+)
+from domain.errors import NeedsOperator
+from domain.transfers import SignedTransfer, Transfer, TransferTerms
+from gateways.evm.chain import EvmChain
+from tests.gateways.evm.local_chain import DEPOSIT_WEI, LocalChain, chain_settings
+from tests.gateways.evm.payouts import signed_as_legacy, signed_otherwise, transfer
+
+
+def test_signed_bytes_are_type_two_by_the_wallet_under_their_own_hash(chain: EvmChain) -> None:
+    wanted = transfer(chain)
+
+    signed = chain.sign(wanted)
+
+    assert signed.raw[0] == 2
+    assert HexBytes(keccak(signed.raw)).to_0x_hex() == signed.tx_hash
+    assert Account.recover_transaction(signed.raw) == wallet().address
+    fields = TypedTransaction.from_bytes(HexBytes(signed.raw)).as_dict()
+    assert (fields["chainId"], fields["nonce"], fields["value"]) == (31337, wanted.nonce, DEPOSIT_WEI)
+
+
+def test_signing_twice_makes_the_same_bytes(chain: EvmChain) -> None:
+    wanted = transfer(chain)
+
+    assert chain.sign(wanted) == chain.sign(wanted)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        pytest.param({"chain_id": 1}, "for chain 1", id="another chain"),
+        pytest.param({"wallet": depositor().address}, "configured wallet", id="another wallet"),
+        pytest.param({"to": wallet().address}, "our own", id="to the wallet itself"),
+        pytest.param({"to": deposit_address()}, "our own", id="to a deposit address"),
+        pytest.param({"to": "0x" + 40 * "0"}, "nobody", id="to the zero address"),
+        pytest.param({"to": depositor().address.lower()}, "EIP-55", id="to an unchecked spelling"),
+        pytest.param({"amount_base_units": 0}, "moves nothing", id="no amount"),
+        pytest.param({"gas": 100_001}, "gas is above the cap", id="gas above the cap"),
+        pytest.param({"max_fee_per_gas_wei": 500 * 10**9 + 1}, "fee is above", id="fee above the cap"),
+        pytest.param({"max_priority_fee_per_gas_wei": 10**12}, "tip is above", id="tip above the fee"),
+    ],
+)
+def test_signing_refuses_what_the_settings_do_not_allow(
+    changes: dict[str, object], why: str, chain: EvmChain
+) -> None:
+    costs = {"gas": 21_000, "max_fee_per_gas_wei": 10**9, "max_priority_fee_per_gas_wei": 1}
+    costs |= {name: value for name, value in changes.items() if name in costs}
+    fields = {name: value for name, value in changes.items() if name not in costs}
+    wanted = transfer(chain, terms=TransferTerms.model_validate(costs), **fields)
+
+    with pytest.raises(NeedsOperator, match=why) as caught:
+        chain.sign(wanted)
+
+    assert caught.value.reason == "payout_refused"
+
+
+@pytest.mark.parametrize(
+    ("tamper", "why"),
+    [
+        pytest.param(lambda t, _: signed_otherwise(t, to=account(8).address), "changed its to", id="receiver"),
+        pytest.param(lambda t, _: signed_otherwise(t, value=1), "changed its value", id="amount"),
+        pytest.param(lambda t, _: signed_otherwise(t, nonce=t.nonce + 1), "changed its nonce", id="nonce"),
+        pytest.param(lambda t, _: signed_otherwise(t, data=b"x"), "changed its data", id="data"),
+        pytest.param(lambda t, _: signed_otherwise(t, chainId=1), "changed its chainId", id="chain"),
+        pytest.param(lambda t, _: signed_otherwise(t, key=account(8).key), "changed its signer", id="key"),
+        pytest.param(lambda _, s: s.model_copy(update={"tx_hash": "0x"}), "hash", id="hash"),
+        pytest.param(lambda t, _: signed_as_legacy(t), "changed its type", id="a legacy type without chain id"),
+        pytest.param(lambda _, s: s.model_copy(update={"raw": b""}), "changed its type", id="no bytes"),
+    ],
+)
+def test_signing_refuses_bytes_that_are_not_what_was_asked(
+    tamper: Callable[[Transfer, SignedTransfer], SignedTransfer],
+    why: str,
+    chain: EvmChain,
+    local: LocalChain,
+) -> None:
+    wanted = transfer(chain)
+    tampered = tamper(wanted, chain.sign(wanted))
+
+    with pytest.raises(NeedsOperator, match=why):
+        EvmChain(chain_settings(local.anvil.url), _AlwaysAnswers(tampered)).sign(wanted)
+
+
+class _AlwaysAnswers:
+    def __init__(self, signed: SignedTransfer) -> None:
+        self._signed = signed
+
+    def sign(self, transfer: Transfer) -> SignedTransfer:
+        return self._signed

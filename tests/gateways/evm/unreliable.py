@@ -1,0 +1,87 @@
+"""An endpoint that can be told to misbehave, one method at a time, in front of a real node or of nothing."""
+
+import json
+import threading
+import urllib.request
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Self
+
+
+class UnreliableEndpoint:
+    """Passes requests on to `upstream`, except those for which a fault is set. `asked` lists the methods."""
+
+    def __init__(self, upstream: str) -> None:
+        self.upstream = upstream
+        self.asked: list[str] = []
+        self.faults: dict[str, Callable[[bytes], tuple[int, bytes] | None]] = {}
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/secret-project-key"
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def answers(self, method: str, result: Any) -> None:
+        self.faults[method] = lambda _: (200, _body({"result": result}))
+
+    def refuses(self, method: str, message: str, *, status: int = 200, code: int = -32000) -> None:
+        self.faults[method] = lambda _: (status, _body({"error": {"code": code, "message": message}}))
+
+    def fails(self, method: str, status: int) -> None:
+        self.faults[method] = lambda _: (status, b"try later")
+
+    def garbles(self, method: str, body: bytes) -> None:
+        self.faults[method] = lambda _: (200, body)
+
+    def redirects(self, method: str) -> None:
+        """Point to the real node, which a client that follows would then ask."""
+        self.faults[method] = lambda _: (307, self.upstream.encode())
+
+    def hangs_up(self, method: str) -> None:
+        """Close the connection without passing the request on."""
+        self.faults[method] = lambda _: None
+
+    def loses_the_reply(self, method: str) -> None:
+        """Pass the request on and close the connection before its answer."""
+
+        def fault(body: bytes) -> None:
+            self.forward(body)
+
+        self.faults[method] = fault
+
+    def forward(self, body: bytes) -> bytes:
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.upstream, body, headers)  # noqa: S310 - the test's own node
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310 - the same
+            answer: bytes = response.read()
+        return answer
+
+    def _handler(endpoint) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler has a `self` of its own
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                method = json.loads(body)["method"]
+                endpoint.asked.append(method)
+                fault = endpoint.faults.get(method)
+                answer = fault(body) if fault else (200, endpoint.forward(body))
+                if answer is not None:
+                    self.send_response(answer[0])
+                    if answer[0] == 307:
+                        self.send_header("Location", answer[1].decode())
+                    self.send_header("Content-Length", str(len(answer[1])))
+                    self.end_headers()
+                    self.wfile.write(answer[1])
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        return Handler
+
+
+def _body(fields: dict[str, Any]) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": 0, **fields}).encode()

@@ -1,0 +1,117 @@
+"""The house's rules that no linter knows, held against every file of the repository."""
+
+import ast
+import re
+import subprocess
+from enum import StrEnum
+from pathlib import Path
+
+import pytest
+
+from domain.payouts import PayoutStatus
+from domain.refunds import RefundStatus, StatusReason, WaitingFor
+from domain.verdicts import Rule
+
+ROOT = Path(__file__).parent.parent
+LINES_MAX = 400
+FUNCTION_LINES_MAX = 50
+RUN_LINES_MAX = 70
+FORBIDDEN_NAMES = {"utils", "common", "helpers", "core", "shared", "manager", "service"}
+LEFT_TO_DO = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
+MACHINE_PATH = re.compile(r"(?<![\w.])/(work|root|tmp/[a-z])[/a-z]")
+
+
+def tracked(*patterns: str) -> list[Path]:
+    """List the files git knows of, and those it would take in."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *patterns]
+    names = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split()  # noqa: S603
+    return [ROOT / name for name in sorted(set(names)) if (ROOT / name).is_file()]
+
+
+PYTHON = [path for path in tracked("*.py") if "migrations/versions" not in str(path)]
+CODE = [path for path in PYTHON if path.relative_to(ROOT).parts[0] != "tests"]
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=name)
+def test_a_module_says_what_it_is_for_and_fits_its_room(path: Path) -> None:
+    text = path.read_text()
+
+    docstring = ast.get_docstring(ast.parse(text))
+
+    assert docstring, "a module begins with one sentence on what it is for"
+    assert len(text.splitlines()) <= LINES_MAX, "split it: one subject per file"
+    assert not set(path.relative_to(ROOT).with_suffix("").parts) & FORBIDDEN_NAMES
+
+
+@pytest.mark.parametrize("path", CODE, ids=name)
+def test_functions_fit_a_screen(path: Path) -> None:
+    functions = [
+        node
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+
+    too_long = [
+        node.name
+        for node in functions
+        if (node.end_lineno or 0) - node.lineno + 1 > (RUN_LINES_MAX if node.name == "run" else FUNCTION_LINES_MAX)
+    ]
+
+    assert too_long == []
+
+
+@pytest.mark.parametrize("path", [path for path in CODE if "stripe_simulator" not in str(path)], ids=name)
+def test_public_things_are_explained(path: Path) -> None:
+    tree = ast.parse(path.read_text())
+
+    silent = [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.name.startswith("_")
+        and not ast.get_docstring(node)
+    ]
+
+    assert silent == []
+
+
+def test_nothing_is_left_to_do_and_no_path_of_a_machine_is_named() -> None:
+    texts = tracked("*.py", "*.md", "*.toml", "*.yml", "Makefile", ".ci/*", "*.json")
+
+    found = [
+        f"{name(path)}:{number}: {line.strip()[:80]}"
+        for path in texts
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if LEFT_TO_DO.search(line) or MACHINE_PATH.search(line)
+    ]
+
+    assert found == []
+
+
+def test_lock_files_hold_hashes_and_no_addresses() -> None:
+    for path in tracked("*.lock", "package-lock.json", ".npmrc"):
+        assert "://" not in path.read_text(), name(path)
+    assert "sha256:" in (ROOT / "requirements.lock").read_text()
+    assert '"integrity"' in (ROOT / "package-lock.json").read_text()
+
+
+@pytest.mark.parametrize(
+    "words", [RefundStatus, StatusReason, WaitingFor, PayoutStatus, Rule], ids=lambda it: it.__name__
+)
+def test_the_glossary_explains_every_word_of_the_closed_lists(words: type[StrEnum]) -> None:
+    glossary = (ROOT / "docs" / "glossary.md").read_text()
+
+    assert [word.value for word in words if f"`{word.value}`" not in glossary] == []
+
+
+def test_the_readme_names_verbs_that_make_has() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+
+    named = set(re.findall(r"`make ([a-z]+)`", (ROOT / "README.md").read_text()))
+
+    assert {"demo", "test"} <= named
+    assert [verb for verb in named if not re.search(rf"^{verb}:", makefile, re.MULTILINE)] == []
