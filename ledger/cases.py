@@ -207,6 +207,18 @@ def reopen_hold(session: Session, database: Database, row: Refund) -> None:
     note(session, database, row, "hold.reopened", detail={"deposit_id": hold.deposit_id})
 
 
+def charge_back_hold(session: Session, database: Database, row: Refund) -> None:
+    """Book the held money as taken back by the customer's bank: it is never spendable again."""
+    hold = session.get(Hold, row.id)
+    if hold is None or hold.state != "active":
+        return
+    _shift(session, database, hold, Book.HELD, Book.CHARGED_BACK)
+    hold.state = "charged_back"
+    session.get_one(Deposit, hold.deposit_id).state = DepositState.CHARGED_BACK.value
+    session.flush()
+    note(session, database, row, "hold.charged_back", detail={"deposit_id": hold.deposit_id})
+
+
 def end_unpaid(
     session: Session,
     database: Database,

@@ -184,15 +184,40 @@ class Checking:
         cases.end_unpaid(session, self._database, row, status, reason)
 
     def attend(self, refund_id: str, reason: StatusReason) -> RefundState:
-        """Bring a refund before an operator; one that has ended or stands there already stays as it is."""
+        """Bring a refund before an operator; one that has ended or stands there already stays as it is.
+
+        One that waits for approval keeps its place and its approvals: only the reason to wait is new.
+        """
         with self._database.write() as session:
             row = cases.get(session, refund_id)
-            if row.status in (RefundStatus.CHECKING, RefundStatus.PAYING, RefundStatus.CONFIRMING):
+            if session.get(Withdrawal, row.id) is not None and RefundStatus(row.status) in WITHDRAWABLE:
+                withdraw(session, self._database, row)
+            elif row.status in (RefundStatus.CHECKING, RefundStatus.PAYING, RefundStatus.CONFIRMING):
                 attend(session, self._database, row, reason)
             elif row.status == RefundStatus.AWAITING_ORDERS:
                 cases.move(session, self._database, row, RefundStatus.CHECKING, None)
                 attend(session, self._database, row, reason)
+            elif row.status == RefundStatus.AWAITING_APPROVAL:
+                self._hold_back(session, row, reason)
             return cases.state_of(session, row)
+
+    def _hold_back(self, session: Session, row: Refund, reason: StatusReason) -> None:
+        cases.move(
+            session,
+            self._database,
+            row,
+            RefundStatus.AWAITING_APPROVAL,
+            reason,
+            waiting_for=WaitingFor.OPERATOR,
+        )
+        open_finding(
+            session,
+            self._database,
+            kind=reason.value,
+            key=f"refund/{row.id}/{row.attempt}/held_back/{reason}",
+            evidence={"attempt": row.attempt},
+            refund_id=row.id,
+        )
 
     def expire(self, refund_id: str) -> RefundState:
         """End a wait for the customer, whose time the run's timer has measured; an answer that came wins."""

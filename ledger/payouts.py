@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 from domain.decisions import Action, Standing
 from domain.errors import NotFound
 from domain.money import Money
-from domain.payments import ChainPaymentRef, PaymentFacts, PaymentRef
+from domain.payments import ChainPaymentRef, Dispute, PaymentFacts, PaymentRef
 from domain.payouts import DEAD, CardPayout, PayoutOutcome, PayoutStatus
 from domain.policy import Policy
 from domain.refunds import Rail, RefundState, RefundStatus, StatusReason, WaitingFor
-from domain.verdicts import Outcome, Verdict
+from domain.verdicts import Outcome, Rule, Verdict
 from ledger import cases
 from ledger.billing import payment_of
 from ledger.checking import amount_to_pay, ask_approval, attend, digest_for, verdict_for, withdraw
@@ -57,7 +57,12 @@ class Payouts:
             return
         deposit = session.get_one(Deposit, row.deposit_id)
         verdict = verdict_for(session, row, deposit, facts, self._policy)
-        if verdict.outcome == Outcome.FAIL or not cases.is_whole(session, session.get(Hold, row.id)):
+        dispute = verdict.result(Rule.CLEAN).facts.get("dispute")
+        if dispute == Dispute.OPEN:
+            self._stay(session, row, StatusReason.PAYOUT_DISPUTED)  # the bank may still take it: nothing is released
+        elif verdict.outcome == Outcome.FAIL or not cases.is_whole(session, session.get(Hold, row.id)):
+            if dispute == Dispute.LOST:
+                cases.charge_back_hold(session, self._database, row)
             row.verdict = verdict.model_dump(mode="json")
             reason = verdict.failed_reason if verdict.outcome == Outcome.FAIL else StatusReason.UNUSED_FAILED
             cases.end_unpaid(session, self._database, row, RefundStatus.INELIGIBLE, reason)

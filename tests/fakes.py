@@ -5,11 +5,21 @@ from dataclasses import dataclass, field
 from domain.errors import NeedsOperator, TryAgain
 from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Settlement
 from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
+from domain.refunds import StatusReason
 from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
 
 SENDER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 WALLET = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 CHAIN_ID = 31337
+
+SUCCEEDED = PayoutOutcome(status=PayoutStatus.SUCCEEDED)
+PENDING = PayoutOutcome(status=PayoutStatus.PENDING)
+UNKNOWN = PayoutOutcome(status=PayoutStatus.UNKNOWN, reason=StatusReason.PAYOUT_UNKNOWN)
+REFUSED = PayoutOutcome(status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED)
+FAILED = PayoutOutcome(status=PayoutStatus.FAILED, reason=StatusReason.PAYOUT_FAILED)
+CANCELED = PayoutOutcome(status=PayoutStatus.CANCELED, reason=StatusReason.PAYOUT_CANCELED)
+DISPUTED = PayoutOutcome(status=PayoutStatus.SUCCEEDED, reason=StatusReason.PAYOUT_DISPUTED)
+MOVED = (PayoutStatus.PENDING, PayoutStatus.SUCCEEDED)
 
 
 @dataclass
@@ -18,9 +28,13 @@ class FakeCardProcessor:
 
     payments: dict[str, CardPayment] = field(default_factory=dict)
     refunds: dict[str, PayoutOutcome] = field(default_factory=dict)
-    status_of_new: PayoutOutcome = PayoutOutcome(status=PayoutStatus.SUCCEEDED)  # noqa: RUF009 - frozen
+    requests: dict[str, CardPayout] = field(default_factory=dict)
+    status_of_new: PayoutOutcome = SUCCEEDED
     is_away: bool = False
+    refuses_its_key: bool = False
+    loses_answers: bool = False
     posts: int = 0
+    looks: int = 0
 
     def add_payment(self, payment_intent: str, amount_minor: int, currency: str = "USD") -> None:
         self.payments[payment_intent] = CardPayment(
@@ -34,6 +48,8 @@ class FakeCardProcessor:
 
     def read_payment(self, payment: CardPaymentRef, *, refund_id: str) -> CardPayment:
         self._answer()
+        if self.refuses_its_key:
+            raise NeedsOperator(StatusReason.FACTS_UNAVAILABLE, "the key may not read payments")
         return self.payments.get(payment.payment_intent, CardPayment(found=False))
 
     def resolve_payment_intent(self, proof: str) -> str | None:
@@ -45,17 +61,27 @@ class FakeCardProcessor:
         self._answer()
         if payout.idempotency_key not in self.refunds:
             self.posts += 1
+            self.requests[payout.idempotency_key] = payout
             self.refunds[payout.idempotency_key] = self.status_of_new.model_copy(
                 update={"provider_ref": f"re_{self.posts}"}
             )
+            if self.loses_answers:
+                raise TryAgain("the card processor's answer was lost")
         return self.refunds[payout.idempotency_key]
 
     def look_at_refund(self, payout: CardPayout) -> PayoutOutcome | None:
         self._answer()
+        self.looks += 1
         return self.refunds.get(payout.idempotency_key)
 
     def change(self, key: str, outcome: PayoutOutcome) -> None:
+        """Let a refund that was made become something else at the processor."""
         self.refunds[key] = outcome.model_copy(update={"provider_ref": self.refunds[key].provider_ref})
+
+    def moved(self) -> list[tuple[str, int]]:
+        """List what left the processor: payment intent and amount in minor units of each live refund."""
+        live = [self.requests[key] for key, outcome in self.refunds.items() if outcome.status in MOVED]
+        return [(payout.payment_intent, payout.amount_minor) for payout in live]
 
     def _answer(self) -> None:
         if self.is_away:
@@ -64,7 +90,7 @@ class FakeCardProcessor:
 
 @dataclass
 class FakeChain:
-    """A chain whose blocks come when the test says so."""
+    """A chain whose blocks come when the test says so, or at once."""
 
     deposits: dict[str, ChainPayment] = field(default_factory=dict)
     balance: int = 10**20
@@ -72,6 +98,7 @@ class FakeChain:
     sent: dict[str, bytes] = field(default_factory=dict)
     mined: dict[str, Sighting] = field(default_factory=dict)
     mines_at_once: bool = True
+    mines_without_moving: bool = False
     refuses: bool = False
 
     def add_deposit(
@@ -86,28 +113,50 @@ class FakeChain:
 
     def terms(self, to: str, amount_base_units: int) -> TransferTerms:
         if self.refuses:
-            raise NeedsOperator("route_unknown", "the receiver refuses the money")
+            raise NeedsOperator(StatusReason.ROUTE_UNKNOWN, "the receiver refuses the money")
         return TransferTerms(gas=21_000, max_fee_per_gas_wei=10, max_priority_fee_per_gas_wei=1)
 
     def wallet_view(self) -> WalletView:
         return WalletView(nonce_pending=self.nonce, nonce_finalized=0, balance_base_units=self.balance)
 
     def sign(self, transfer: Transfer) -> SignedTransfer:
-        raw = transfer.model_dump_json().encode()
-        return SignedTransfer(tx_hash=f"0x{transfer.nonce:064x}", raw=raw)
+        return SignedTransfer(tx_hash=_hash(transfer), raw=transfer.model_dump_json().encode())
 
     def broadcast(self, raw: bytes) -> SendAnswer:
-        transfer = Transfer.model_validate_json(raw)
-        tx_hash = f"0x{transfer.nonce:064x}"
+        tx_hash = _hash(Transfer.model_validate_json(raw))
         self.sent[tx_hash] = raw
         if self.mines_at_once:
-            self.finish(tx_hash)
+            self.mine(tx_hash)
         return SendAnswer.SEEN
 
     def look(self, tx_hash: str) -> Sighting:
         return self.mined.get(tx_hash, Sighting(is_mined=False))
 
-    def finish(self, tx_hash: str, *, succeeded: bool = True) -> None:
+    def mine(self, tx_hash: str, *, is_final: bool = True, is_buried: bool = True) -> None:
+        """Put a sent transaction into a block."""
         self.mined[tx_hash] = Sighting(
-            is_mined=True, block_number=9, block_hash="0xb", succeeded=succeeded, is_final=True, is_buried=True
+            is_mined=True,
+            block_number=9,
+            block_hash="0xb",
+            succeeded=not self.mines_without_moving,
+            is_final=is_final,
+            is_buried=is_buried,
         )
+
+    def reorg(self, tx_hash: str) -> None:
+        """Take a transaction out of its block."""
+        del self.mined[tx_hash]
+
+    def moved(self) -> list[tuple[str, int]]:
+        """List what left the wallet: receiver and amount in base units of each successful transfer."""
+        done = [tx_hash for tx_hash, seen in self.mined.items() if seen.succeeded]
+        transfers = [Transfer.model_validate_json(self.sent[tx_hash]) for tx_hash in done]
+        return [(transfer.to, transfer.amount_base_units) for transfer in transfers]
+
+    def nonces(self) -> list[int]:
+        """List the nonces of all transactions that were sent, in the order of their first sending."""
+        return [Transfer.model_validate_json(raw).nonce for raw in self.sent.values()]
+
+
+def _hash(transfer: Transfer) -> str:
+    return f"0x{transfer.nonce:064x}"

@@ -1,7 +1,7 @@
 """Named retry profiles: how long a step may take, how it is tried again, and when it counts as dead."""
 
 from datetime import timedelta
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from temporalio.common import RetryPolicy
 
@@ -24,33 +24,33 @@ def _backoff(first_seconds: float, longest_seconds: float) -> RetryPolicy:
 
 
 # Our own database: it comes back, and what must be written must be written, so there is no end to trying.
-LEDGER: dict[str, Any] = Profile(start_to_close_timeout=timedelta(seconds=40), retry_policy=_backoff(1, 30))  # type: ignore[assignment]  # a TypedDict spreads like any dict, mypy wants to see one
+LEDGER: Profile = {"start_to_close_timeout": timedelta(seconds=40), "retry_policy": _backoff(1, 30)}
 
 # Reading a provider before anything is paid: after half an hour a person learns that facts are unavailable.
-READ: dict[str, Any] = Profile(
-    start_to_close_timeout=timedelta(seconds=120),
-    schedule_to_close_timeout=timedelta(minutes=30),
-    retry_policy=_backoff(1, 60),
-)  # type: ignore[assignment]
+READ: Profile = {
+    "start_to_close_timeout": timedelta(seconds=120),
+    "schedule_to_close_timeout": timedelta(minutes=30),
+    "retry_policy": _backoff(1, 60),
+}
 
 # Moving money: the heartbeat finds a dead worker in seconds. Three days of trouble, then a person decides.
-MONEY: dict[str, Any] = Profile(
-    start_to_close_timeout=timedelta(seconds=120),
-    schedule_to_close_timeout=timedelta(hours=72),
-    heartbeat_timeout=timedelta(seconds=5),
-    retry_policy=_backoff(2, 600),
-)  # type: ignore[assignment]
+MONEY: Profile = {
+    "start_to_close_timeout": timedelta(seconds=120),
+    "schedule_to_close_timeout": timedelta(hours=72),
+    "heartbeat_timeout": timedelta(seconds=5),
+    "retry_policy": _backoff(2, 600),
+}
 
 # One turn of a wallet's pump: bytes are stored, so every failure is only time lost.
-PUMP: dict[str, Any] = Profile(
-    start_to_close_timeout=timedelta(seconds=60),
-    heartbeat_timeout=timedelta(seconds=5),
-    retry_policy=_backoff(1, 15),
-)  # type: ignore[assignment]
+PUMP: Profile = {
+    "start_to_close_timeout": timedelta(seconds=60),
+    "heartbeat_timeout": timedelta(seconds=5),
+    "retry_policy": _backoff(1, 15),
+}
 
 # Telling the ticket must never hold up or fail a refund: it is tried for a day and then left to a person.
-ANSWER: dict[str, Any] = Profile(
-    start_to_close_timeout=timedelta(seconds=20),
-    schedule_to_close_timeout=timedelta(hours=24),
-    retry_policy=_backoff(1, 600),
-)  # type: ignore[assignment]
+ANSWER: Profile = {
+    "start_to_close_timeout": timedelta(seconds=20),
+    "schedule_to_close_timeout": timedelta(hours=24),
+    "retry_policy": _backoff(1, 600),
+}

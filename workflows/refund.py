@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 from activities.card import CardActivities
 from activities.cases import CaseActivities
@@ -13,9 +13,7 @@ from activities.payments import PaymentActivities
 from domain.errors import InvalidRequest
 from domain.policy import PolicySnapshot
 from domain.refunds import (
-    END_STATES,
     UNPAID_ENDS,
-    WITHDRAWABLE,
     Rail,
     RefundState,
     RefundStatus,
@@ -26,15 +24,17 @@ from domain.refunds import (
 )
 from domain.runs import Attend, OpenRefund, PayoutKey, ReadRecords, RefundKey, RefundOutcome, Remind
 from workflows import attributes
+from workflows.inbox import Inbox
 from workflows.policies import ANSWER, LEDGER, MONEY, READ
 
 ORDERS_LOOK_SECONDS_MAX = 6 * 3600
-TOLD_MAX = 50  # ids that came by signal or update, kept until they are looked up; a flood is not remembered
+ORDERS_LOOK_DOUBLINGS_MAX = 10  # many times the longest pause; without an end the number would grow past a float
+HELD_BACK = frozenset([StatusReason.RAIL_STOPPED, StatusReason.PAYMENT_UNSETTLED, StatusReason.FACTS_UNAVAILABLE])
 ANSWERED = UNPAID_ENDS | {RefundStatus.AWAITING_OWNERSHIP, RefundStatus.REFUNDED}
 
 
 @workflow.defn(name="RefundWorkflow")
-class RefundWorkflow:
+class RefundWorkflow(Inbox):
     """One refund. The row in the database is the truth; this run gives it order, time and persistence.
 
     Every step is an activity that reads the row, changes it if it still may, and returns it. So a step may
@@ -43,14 +43,11 @@ class RefundWorkflow:
 
     @workflow.init
     def __init__(self, raw: Any = None) -> None:
+        super().__init__()
         self._raw = raw
-        self._refund: RefundState | None = None
         self._waits = PolicySnapshot()
         self._since = workflow.now()
         self._looks = 0
-        self._has_news = False
-        self._told: list[str] = []
-        self._reading = False
 
     @workflow.run
     async def run(self, raw: Any = None) -> RefundOutcome:
@@ -59,6 +56,7 @@ class RefundWorkflow:
         if refused is not None:
             return refused
         while not self._is_over:
+            self._start_anew_if_long()
             match self._now.status:
                 case RefundStatus.CHECKING:
                     await self._check()
@@ -98,11 +96,13 @@ class RefundWorkflow:
         # A run that begins in the middle reads first what people recorded while nobody ran.
         self._has_news = opened.refund.status != RefundStatus.CHECKING
         await self._note(opened.refund)
+        if self._is_over and self._now.rail == Rail.CARD and self._now.reason == StatusReason.PAID:
+            await self._look()  # somebody woke a refund that nobody watches any more: a dispute on day 60
         return None
 
     async def _check(self) -> None:
         """Whose deposit is it, and may it be refunded? If so, its money is held from here on."""
-        self._has_news = False
+        was_approvable, self._has_news = self._now.digest is not None, bool(self._told)
         try:
             await self._note(
                 await workflow.execute_activity_method(
@@ -111,6 +111,8 @@ class RefundWorkflow:
             )
         except ActivityError:
             await self._attend(StatusReason.FACTS_UNAVAILABLE)
+        if was_approvable and self._now.status == RefundStatus.AWAITING_APPROVAL:
+            self._has_news = True  # approvals from before may stand for what was found again
 
     async def _wait_for_customer(self) -> None:
         """Wait for an operator who confirms the ownership, or for the proof that a mail lacked."""
@@ -126,9 +128,10 @@ class RefundWorkflow:
         if left <= timedelta(0):
             await self._expire()
             return
-        pause = min(self._waits.orders_look_seconds * 2**self._looks, ORDERS_LOOK_SECONDS_MAX)
-        self._looks += 1
-        await self._news(min(left, timedelta(seconds=pause)), "waits for orders or the payment")
+        doublings = min(self._looks, ORDERS_LOOK_DOUBLINGS_MAX)
+        pause = min(self._waits.orders_look_seconds * 2**doublings, ORDERS_LOOK_SECONDS_MAX)
+        if not await self._news(min(left, timedelta(seconds=pause)), "waits for orders or the payment"):
+            self._looks += 1
         if self._told:
             await self._read_records()
         else:
@@ -136,13 +139,10 @@ class RefundWorkflow:
 
     async def _wait_for_approval(self) -> None:
         """Wait for people, without an end that breaks the promise: overdue means reminded, and still open."""
-        if await self._news(self._until_reminder(), "waits for approval"):
-            await self._read_records()
-        elif self._now.reason not in (StatusReason.RAIL_STOPPED, StatusReason.PAYMENT_UNSETTLED):
+        has_news = await self._news(self._until_reminder(), "waits for approval")
+        if not has_news and self._now.reason not in HELD_BACK:
             await self._remind()
-            return
-        else:
-            await self._read_records()
+        await self._read_records()
         if self._now.approved and self._now.status == RefundStatus.AWAITING_APPROVAL:
             await self._begin()
 
@@ -155,21 +155,22 @@ class RefundWorkflow:
                 )
             )
         except ActivityError:
-            await self._remind()  # facts stay unavailable: it stays approved and open, and is tried again
-            self._has_news = True
+            await self._attend(StatusReason.FACTS_UNAVAILABLE)  # it stays approved, and is tried again
+        # Facts may change back to what was approved before: those approvals then still stand.
+        self._has_news |= self._now.reason == StatusReason.DIGEST_CHANGED
 
     async def _pay(self) -> None:
         """Let the money leave, by card at once, on chain through the wallet's outbox."""
-        if self._now.rail == Rail.CRYPTO:
+        if self._now.rail == Rail.CRYPTO or self._looks > 0:
             await self._confirm()
             return
+        self._looks += 1
         try:
             await self._note(
                 await workflow.execute_activity_method(
                     CardActivities.send_card_refund, self._payout_key, summary="look, leap, look again", **MONEY
                 )
             )
-            self._looks += 1
         except ActivityError:
             await self._attend(StatusReason.PAYOUT_UNKNOWN)
 
@@ -177,7 +178,7 @@ class RefundWorkflow:
         """Look at the payout on a timer; news from the wallet make it faster, losing them costs only time."""
         if self._looks > 0:
             waits = self._waits.payout_look_seconds
-            pause = timedelta(seconds=waits[min(self._looks, len(waits) - 1)])
+            pause = timedelta(seconds=waits[min(self._looks, len(waits)) - 1])
             if await self._news(pause, "waits for the payout to be seen"):
                 await self._follow_news()
                 return
@@ -206,10 +207,9 @@ class RefundWorkflow:
 
     async def _wait_for_operator(self) -> None:
         """Wait for a person's resolution; the end of waiting is escalation, never silence."""
-        if await self._news(self._until_reminder(), "waits for an operator"):
-            await self._read_records()
-        else:
+        if not await self._news(self._until_reminder(), "waits for an operator"):
             await self._remind()
+        await self._read_records()
 
     # --- the steps they share ---
 
@@ -240,14 +240,15 @@ class RefundWorkflow:
         """Apply what people recorded, in recorded order; what was only told counts for nothing."""
         told, self._told, self._has_news = tuple(self._told), [], False
         request = ReadRecords(refund_id=self._now.refund_id, told=told)
-        self._reading = True
+        self._is_reading = True
         refund = await workflow.execute_activity_method(CaseActivities.read_records, request, **LEDGER)
         await self._note(refund)
-        self._reading = False
+        self._is_reading, self._reads = False, self._reads + 1
 
     async def _expire(self) -> None:
         await self._note(await workflow.execute_activity_method(CaseActivities.expire, self._key, **LEDGER))
-        self._has_news = True  # an answer that came at the last moment wins, and is read now
+        if not self._is_over:
+            await self._read_records()  # an answer that came at the last moment wins
 
     async def _attend(self, reason: StatusReason) -> None:
         request = Attend(refund_id=self._now.refund_id, reason=reason)
@@ -280,19 +281,9 @@ class RefundWorkflow:
             except ActivityError:
                 workflow.logger.error("ticket.unanswered refund_id=%s", refund.refund_id)
 
-    async def _news(self, patience: timedelta, summary: str) -> bool:
-        """Wait until somebody wakes this run; return False when the time is over first."""
-        try:
-            await workflow.wait_condition(
-                lambda: self._has_news, timeout=max(patience, timedelta(0)), timeout_summary=summary
-            )
-        except TimeoutError:
-            return False
-        return True
-
     def _until_reminder(self) -> timedelta:
-        """Return how long to wait before the next reminder; a refund that only a stop holds back looks sooner."""
-        if self._now.reason in (StatusReason.RAIL_STOPPED, StatusReason.PAYMENT_UNSETTLED):
+        """Return how long to wait before the next reminder; an approved one that is held back looks sooner."""
+        if self._now.status == RefundStatus.AWAITING_APPROVAL and self._now.reason in HELD_BACK:
             return timedelta(seconds=self._waits.orders_look_seconds)
         waited = workflow.now() - self._since
         for hours in (self._waits.remind_hours, self._waits.escalate_hours):
@@ -314,94 +305,11 @@ class RefundWorkflow:
     def _payout_key(self) -> PayoutKey:
         return PayoutKey(refund_id=self._now.refund_id, attempt=self._now.attempt)
 
-    @property
-    def _is_over(self) -> bool:
-        ended = self._now.status in END_STATES
-        return ended and (self._now.status != RefundStatus.REFUNDED or self._now.watch_over)
-
-    # --- what people see and bring: news only wake the run, which then reads the records ---
-
-    @workflow.query
-    def refund(self) -> RefundOutcome:
-        """Tell where the refund stands."""
-        if self._refund is None:
-            return RefundOutcome(refund_id=None, status=RefundStatus.CHECKING)
-        return RefundOutcome.model_validate(self._refund, from_attributes=True)
-
-    @workflow.signal
-    def wake(self) -> None:
-        """Somebody recorded something: read it."""
-        self._has_news = True
-
-    @workflow.signal
-    def approve(self, raw: Any = None) -> None:
-        """Bring the news of a recorded approval."""
-        self._hear(_identifier(raw, "decision_id"))
-
-    @workflow.signal
-    def reject(self, raw: Any = None) -> None:
-        """Bring the news of a recorded rejection."""
-        self._hear(_identifier(raw, "decision_id"))
-
-    @workflow.update
-    async def decide(self, raw: Any) -> RefundOutcome:
-        """Bring the news of a recorded decision, and wait until it was read."""
-        return await self._heard(_identifier(raw, "decision_id"))
-
-    @workflow.update
-    async def confirm_ownership(self, raw: Any) -> RefundOutcome:
-        """Bring the news of a recorded confirmation, and wait until it was read."""
-        return await self._heard(_identifier(raw, "confirmation_id"))
-
-    @workflow.update
-    async def resolve(self, raw: Any) -> RefundOutcome:
-        """Bring the news of a recorded resolution, and wait until it was read."""
-        return await self._heard(_identifier(raw, "resolution_id"))
-
-    @workflow.update
-    async def withdraw(self, raw: Any = None) -> RefundOutcome:
-        """Bring the news of a recorded withdrawal, and wait until it was read."""
-        return await self._heard(self._now.refund_id)
-
-    @decide.validator
-    def _may_decide(self, raw: Any) -> None:
-        self._must_stand_in("decided", {RefundStatus.AWAITING_APPROVAL}, raw, "decision_id")
-
-    @confirm_ownership.validator
-    def _may_confirm(self, raw: Any) -> None:
-        self._must_stand_in("confirmed", {RefundStatus.AWAITING_OWNERSHIP}, raw, "confirmation_id")
-
-    @resolve.validator
-    def _may_resolve(self, raw: Any) -> None:
-        self._must_stand_in("resolved", {RefundStatus.NEEDS_ATTENTION}, raw, "resolution_id")
-
-    @withdraw.validator
-    def _may_withdraw(self, raw: Any = None) -> None:
-        self._must_stand_in("withdrawn", WITHDRAWABLE, None, None)
-
-    def _must_stand_in(self, act: str, states: Any, raw: Any, field: str | None) -> None:
-        if self._refund is None or self._refund.status not in states:
-            status = self._refund.status if self._refund else "being opened"
-            raise ApplicationError(f"A refund that is {status} cannot be {act}.", type="WrongState")
-        if field is not None and _identifier(raw, field).startswith("malformed"):
-            raise ApplicationError(f"{field}: must be a text of 1 to 128 characters", type="InvalidRequest")
-
-    def _hear(self, identifier: str) -> None:
-        if identifier not in self._told and len(self._told) < TOLD_MAX:
-            self._told.append(identifier)
-        self._has_news = True
-
-    async def _heard(self, identifier: str) -> RefundOutcome:
-        self._hear(identifier)
-        await workflow.wait_condition(lambda: self._is_over or not (self._reading or identifier in self._told))
-        return self.refund()
-
-
-def _identifier(raw: Any, field: str) -> str:
-    """Return the id that a message carries; a message without one is `malformed …`, and so is written down."""
-    value = raw.get(field) if isinstance(raw, dict) else raw
-    is_good = isinstance(value, str) and 0 < len(value) <= 128 and value.isprintable()
-    return str(value) if is_good else f"malformed {field}"
+    def _start_anew_if_long(self) -> None:
+        """Go on in a new run before the history grows too long: the row says where, only timers begin again."""
+        is_idle = not self._told and workflow.all_handlers_finished()
+        if is_idle and workflow.info().is_continue_as_new_suggested():
+            workflow.continue_as_new(self._raw)
 
 
 def _refused(field: str | None, message: str | None) -> RefundOutcome:

@@ -8,7 +8,7 @@ from temporalio.workflow import SandboxImportNotificationPolicy
 
 # Stateless modules that a run may share with the process. `workflows` itself is not among them: the
 # globals of a workflow file would leak from one run into another.
-SHARED = ("domain", "activities", "workflows.policies", "workflows.attributes")
+SHARED = ("domain", "activities", "workflows.policies", "workflows.attributes", "workflows.inbox")
 
 
 def runner() -> SandboxedWorkflowRunner:

@@ -1,7 +1,7 @@
 """The time-skipping server, a migrated database each, and the house around a refund."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,43 +11,44 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from domain.policy import Policy
-from ledger import migrate
 from ledger.database import Database
-from tests.workflows.house import House, make_policy
+from tests.workflows.house import Clock, House, make_policy, write_schema
 from workflows import attributes
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("schema") / "empty.sqlite"
-    database = Database(f"sqlite:///{path}")
-    migrate.upgrade(database)
-    with database.engine.connect() as connection:
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.close()
+    write_schema(path)
     return path
 
 
 @pytest.fixture
-def database(migrated: Path, tmp_path: Path) -> Database:
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def database(schema: Path, tmp_path: Path, clock: Clock) -> Iterator[Database]:
     copy = tmp_path / "refunds.sqlite"
-    copy.write_bytes(migrated.read_bytes())
-    return Database(f"sqlite:///{copy}")
+    copy.write_bytes(schema.read_bytes())
+    database = Database(f"sqlite:///{copy}", clock)
+    yield database
+    database.close()
 
 
 @pytest.fixture
 async def env() -> AsyncIterator[WorkflowEnvironment]:
+    """Start a server for this test alone: skipped time is global in it."""
     async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=_test_server(), data_converter=pydantic_data_converter
+        test_server_existing_path=str(Path(sys.executable).parent / "temporal-test-server"),
+        data_converter=pydantic_data_converter,
     ) as env:
         await env.client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(
                 namespace=env.client.namespace,
                 search_attributes={
-                    key.name: getattr(
-                        IndexedValueType,
-                        f"INDEXED_VALUE_TYPE_{key.indexed_value_type.name}",
-                    )
+                    key.name: getattr(IndexedValueType, f"INDEXED_VALUE_TYPE_{key.indexed_value_type.name}")
                     for key in attributes.ALL
                 },
             )
@@ -55,18 +56,19 @@ async def env() -> AsyncIterator[WorkflowEnvironment]:
         yield env
 
 
-def _test_server() -> str:
-    return str(Path(sys.executable).parent / "temporal-test-server")
-
-
 @pytest.fixture
 def policy() -> Policy:
+    """Return the policy of the house; a test asks for another one by `@pytest.mark.parametrize("policy", …)`."""
     return make_policy()
 
 
 @pytest.fixture
-async def house(env: WorkflowEnvironment, database: Database, policy: Policy) -> AsyncIterator[House]:
-    house = House(env, database, policy)
-    async with house.worker():
-        yield house
-    database.close()
+def stage(env: WorkflowEnvironment, database: Database, clock: Clock, policy: Policy) -> House:
+    """Return a house whose worker does not run: the test starts and stops it."""
+    return House(database, clock, policy, env)
+
+
+@pytest.fixture
+async def house(stage: House) -> AsyncIterator[House]:
+    async with stage.worker():
+        yield stage

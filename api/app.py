@@ -1,0 +1,41 @@
+"""The HTTP application, put together."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import anyio.to_thread
+from fastapi import FastAPI
+
+from api import billing, documents, health, operating, problems, refunds
+from api.edge import Edge
+from api.services import Services
+from api.telling import Telling
+
+# Below what the database lends out (5 connections and 10 more), so that no thread ever waits for a connection.
+THREADS = 12
+
+
+def create_app(services: Services) -> FastAPI:
+    """Return the application that answers with these services."""
+    telling = Telling(services)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        await services.runs.connect()
+        sweep = asyncio.create_task(telling.sweep_for_ever())
+        yield
+        sweep.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweep
+
+    # No page of documentation: it would load scripts from elsewhere. No guessing of slashes either.
+    app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
+    app.state.services, app.state.telling = services, telling
+    for routes in (refunds.routes, operating.routes, billing.routes, health.routes):
+        app.include_router(routes)
+    documents.install(app)
+    problems.install(app)
+    app.add_middleware(Edge)
+    return app

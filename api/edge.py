@@ -1,0 +1,104 @@
+"""The outermost layer of HTTP: an id for every request, one log line, and 500 without internals."""
+
+import re
+import secrets
+import time
+import traceback
+from urllib.parse import unquote_to_bytes
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import problems
+from api.problems import ProblemType
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
+FRAMES_MAX = 12
+QUIET = frozenset(["/livez", "/readyz"])
+
+log = structlog.get_logger()
+
+
+class Edge:
+    """Wraps the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        begun = time.perf_counter()
+        status = 0
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-ID"] = request_id
+                headers["Cache-Control"] = "no-store"
+                headers["X-Content-Type-Options"] = "nosniff"
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                if _is_utf8(scope):
+                    await self._app(scope, receive, send_marked)
+                else:
+                    refusal = problems.answer(
+                        request_id, ProblemType.MALFORMED_REQUEST, "The path or query is not UTF-8.", rule="utf8"
+                    )
+                    await refusal(scope, receive, send_marked)
+            except ClientDisconnect:
+                log.info("request.abandoned")
+                return
+            except Exception as error:
+                # The words of an exception may hold what was sent; its class and place are enough to find it.
+                log.error("request.failed", error=type(error).__name__, frames=_frames(error))
+                if status:
+                    raise
+                failure = problems.answer(request_id, ProblemType.INTERNAL, "Something went wrong here.")
+                await failure(scope, receive, send_marked)
+            _tell(scope, status, time.perf_counter() - begun)
+
+
+def _tell(scope: Scope, status: int, seconds: float) -> None:
+    """Log what changed something or was refused; plain reading only where someone asks for it."""
+    if scope["path"] in QUIET:
+        return
+    is_read = scope["method"] in ("GET", "HEAD") and status < 400
+    write = log.debug if is_read else log.info
+    write(
+        "request.answered" if status < 400 else "request.refused",
+        method=scope["method"],
+        route=getattr(scope.get("route"), "path", None),  # the template: ids in a path may name a person
+        status=status,
+        milliseconds=round(seconds * 1000, 1),
+        caller=scope["state"].get("caller_name"),
+    )
+
+
+def _request_id(scope: Scope) -> str:
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+
+
+def _is_utf8(scope: Scope) -> bool:
+    """Tell whether path and query mean the same to every reader; servers replace what they cannot decode."""
+    try:
+        for part in (scope.get("raw_path") or b"", scope.get("query_string") or b""):
+            unquote_to_bytes(part).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _frames(error: BaseException) -> list[str]:
+    frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]

@@ -1,0 +1,59 @@
+"""The types of single fields in HTTP bodies: strict, bounded, and written in one form."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
+
+from domain.money import AMOUNT_BASE_UNITS_MAX, AMOUNT_MINOR_MAX
+
+RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
+YEAR_MIN, YEAR_MAX = 2000, 2199  # outside of it a time is a mistake, and some cannot even be turned into UTC
+TEXT_LENGTH_MAX = 4000
+
+
+class Body(BaseModel):
+    """The base of all bodies: a field that nobody knows is a mistake, and money does not forgive those."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def _only_rfc_3339(value: Any) -> Any:
+    if not isinstance(value, str) or not RFC_3339.fullmatch(value):
+        raise PydanticCustomError("rfc3339", "must be a time such as 2026-11-20T10:00:00Z")
+    if not YEAR_MIN <= int(value[:4]) <= YEAR_MAX:
+        raise PydanticCustomError("year", "must lie between the years 2000 and 2199")
+    return value
+
+
+def _only_decimal_string(value: Any) -> int:
+    if not isinstance(value, str) or not re.fullmatch(r"[1-9][0-9]{0,77}", value, re.ASCII):
+        raise PydanticCustomError("decimal_string", "must be a whole number above zero, written as a decimal string")
+    number = int(value)
+    if number > AMOUNT_BASE_UNITS_MAX:
+        raise PydanticCustomError("decimal_string", "must be at most 2**256 - 1")
+    return number
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+def _has_words(text: str) -> str:
+    if not text.strip():
+        raise PydanticCustomError("blank", "must say something")
+    return text
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_only_rfc_3339), AfterValidator(_utc)]
+AmountMinor = Annotated[int, Field(strict=True, ge=1, le=AMOUNT_MINOR_MAX)]
+BaseUnits = Annotated[
+    int, BeforeValidator(_only_decimal_string, json_schema_input_type=Annotated[str, Field(pattern=r"^[1-9][0-9]*$")])
+]
+ChainId = Annotated[int, Field(strict=True, ge=1, le=AMOUNT_MINOR_MAX)]
+TxHash = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$"), AfterValidator(str.lower)]
+Asset = Annotated[str, Field(pattern=r"^(native|0x[0-9a-fA-F]{40})$"), AfterValidator(str.lower)]
+Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX), AfterValidator(_has_words)]
+Flag = Annotated[bool, Field(strict=True)]

@@ -1,0 +1,112 @@
+"""Who may call which route, and how a body is read: nothing passes that was not asked for by name."""
+
+import re
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Annotated, Any
+
+from fastapi import Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+
+from api import strict_json
+from api.problems import ProblemError, ProblemType
+from api.services import Services
+from domain.errors import NotAllowed, NotAuthenticated
+from ledger.clients import OPERATORS, Caller, Role
+
+BODY_BYTES_MAX = 64 * 1024
+TOKEN = re.compile(r"[\x21-\x7e]{1,256}", re.ASCII)
+JSON_MEDIA_TYPE = re.compile(r"application/json\s*(;\s*charset=\"?utf-8\"?\s*)?", re.ASCII | re.IGNORECASE)
+
+BILLING = frozenset([Role.BILLING])
+HELPDESK = frozenset([Role.HELPDESK])
+READERS = OPERATORS
+DECIDERS = frozenset([Role.APPROVER, Role.ADMIN])
+
+bearer = HTTPBearer(auto_error=False, description="One token per client; only its hash is kept here.")
+
+
+def only(roles: Iterable[Role]) -> dict[str, Any]:
+    """Say in a route, and in the OpenAPI document, which roles may call it."""
+    return {"x-roles": sorted(role.value for role in roles)}
+
+
+class GuardedRoute(APIRoute):
+    """A route that checks the caller before it reads a body. One without roles cannot be made."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+        roles = frozenset(Role(name) for name in (self.openapi_extra or {}).get("x-roles", ()))
+        if not roles:
+            raise TypeError(f"{self.path} does not say who may call it")
+        takes_body = self.body_field is not None
+
+        async def guarded(request: Request) -> Response:
+            caller = await _authenticate(request)
+            request.state.caller, request.state.caller_name = caller, caller.name
+            if caller.role not in roles:
+                raise NotAllowed(f"This needs the role {' or '.join(sorted(roles))}.", rule="role")
+            if not takes_body:
+                return await handle(request)
+            value = strict_json.parse(await _read(request))
+            return await handle(_ParsedRequest(request, value))
+
+        return guarded
+
+
+async def _authenticate(request: Request) -> Caller:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not TOKEN.fullmatch(token):
+        raise NotAuthenticated
+    services: Services = request.app.state.services
+    caller = await run_in_threadpool(services.clients.by_token, token)
+    if caller is None:
+        raise NotAuthenticated
+    return caller
+
+
+async def _read(request: Request) -> bytes:
+    """Read the body as it comes and stop at the limit, whatever its declared length says."""
+    encoding = request.headers.get("content-encoding", "identity")
+    if not JSON_MEDIA_TYPE.fullmatch(request.headers.get("content-type", "").strip()) or encoding != "identity":
+        raise ProblemError(
+            ProblemType.UNSUPPORTED_MEDIA_TYPE,
+            "The body must be sent as application/json in UTF-8, not compressed.",
+            field="Content-Type",
+            rule="application_json",
+        )
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > BODY_BYTES_MAX:
+            raise ProblemError(
+                ProblemType.BODY_TOO_LARGE,
+                f"The body may hold {BODY_BYTES_MAX} bytes at most.",
+                field="body",
+                rule="body_bytes_max",
+            )
+    return bytes(body)
+
+
+class _ParsedRequest(Request):
+    """A request whose body was read strictly; FastAPI gets the value instead of reading again."""
+
+    def __init__(self, request: Request, value: Any) -> None:
+        super().__init__(request.scope, request.receive)
+        self._value = value
+
+    async def body(self) -> bytes:
+        return b"read"  # FastAPI asks only whether there is one
+
+    async def json(self) -> Any:
+        return self._value
+
+
+async def caller_of(request: Request) -> Caller:
+    """Return who calls; the route has checked them."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+CallerNow = Annotated[Caller, Depends(caller_of)]

@@ -1,0 +1,87 @@
+"""What operators do about a refund: confirm ownership, decide, resolve; and what they must look at."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+
+from api.documents import problems_of
+from api.fields import Body, Flag, Text
+from api.guard import DECIDERS, READERS, CallerNow, GuardedRoute, bearer, only
+from api.pictures import Finding, FindingList, Refund
+from api.refunds import RefundId, TellingNow, tell_and_show
+from api.services import ServicesNow
+from domain.decisions import Action, Digest, ResolutionAction
+from domain.refunds import Identifier
+from ledger.records import NewConfirmation, NewDecision, NewResolution
+
+routes = APIRouter(route_class=GuardedRoute, dependencies=[Depends(bearer)], tags=["operators"])
+
+RECORD = problems_of(400, 401, 403, 404, 409, 413, 415, 422, 500, 503)
+ACKNOWLEDGE_MAX = 32
+
+
+class OwnershipBody(Body):
+    """An operator's word on who asks, and the evidence for it."""
+
+    confirmation_id: Identifier
+    action: Literal["confirm", "deny"]
+    evidence: Text
+    deposit_id: Identifier | None = None
+    requested_at_confirmed: Flag = False
+
+
+class DecisionBody(Body):
+    """A decision about exactly what `digest` stands for. `acknowledge` names every review that was read."""
+
+    decision_id: Identifier
+    action: Action
+    digest: Digest
+    reason: Text | None = None
+    acknowledge: Annotated[tuple[Identifier, ...], Field(max_length=ACKNOWLEDGE_MAX)] = ()
+
+
+class ResolutionBody(Body):
+    """What to do about a refund that needs attention."""
+
+    resolution_id: Identifier
+    action: ResolutionAction
+    evidence: Text | None = None
+    reason: Text
+
+
+@routes.post("/v1/refunds/{refund_id}/ownership", status_code=202, openapi_extra=only(DECIDERS), responses=RECORD)
+def confirm_ownership(
+    refund_id: RefundId, body: OwnershipBody, services: ServicesNow, telling: TellingNow, caller: CallerNow
+) -> Refund:
+    """Record whether the requester owns the account."""
+    confirmation = NewConfirmation(
+        **body.model_dump(exclude={"requested_at_confirmed"}),
+        is_request_time_confirmed=body.requested_at_confirmed,
+    )
+    services.records.confirm_ownership(refund_id, confirmation, operator=caller.name)
+    return tell_and_show(services, telling, refund_id)
+
+
+@routes.post("/v1/refunds/{refund_id}/decisions", status_code=202, openapi_extra=only(DECIDERS), responses=RECORD)
+def decide(
+    refund_id: RefundId, body: DecisionBody, services: ServicesNow, telling: TellingNow, caller: CallerNow
+) -> Refund:
+    """Approve or reject what the digest stands for."""
+    services.records.decide(refund_id, NewDecision.model_validate(body.model_dump()), operator=caller.name)
+    return tell_and_show(services, telling, refund_id)
+
+
+@routes.post("/v1/refunds/{refund_id}/resolution", status_code=202, openapi_extra=only(DECIDERS), responses=RECORD)
+def resolve(
+    refund_id: RefundId, body: ResolutionBody, services: ServicesNow, telling: TellingNow, caller: CallerNow
+) -> Refund:
+    """Say what to do about a refund that needs attention; what could pay twice is refused."""
+    services.records.resolve(refund_id, NewResolution.model_validate(body.model_dump()), operator=caller.name)
+    return tell_and_show(services, telling, refund_id)
+
+
+@routes.get("/v1/findings", openapi_extra=only(READERS), responses=problems_of(401, 403, 500, 503))
+def list_findings(services: ServicesNow) -> FindingList:
+    """List what a person must look at."""
+    return FindingList(items=[Finding.model_validate(row) for row in services.views.open_findings()])

@@ -1,0 +1,69 @@
+"""Brings news to Temporal: one call that wakes the refund's run, or starts it where there is none."""
+
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConnectConfig
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.errors import TryAgain
+from domain.refunds import TicketRef, workflow_id
+
+WORKFLOW_TYPE = "RefundWorkflow"
+TASK_QUEUE = "refunds"
+DEFAULT_ADDRESS = "localhost:7233"
+RPC_TIMEOUT = timedelta(seconds=5)
+HEALTH_TIMEOUT = timedelta(seconds=2)
+
+# What Temporal says about this one call; everything else is about Temporal itself and passes with time.
+FAULTS_OF_THE_CALL = frozenset([RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION])
+
+
+class Runs:
+    """The runs of refunds. Connects with the first call, so that the API starts while Temporal is away."""
+
+    def __init__(self, config: ClientConnectConfig) -> None:
+        self._config = config
+        self._client: Client | None = None
+
+    async def connect(self) -> None:
+        """Make the one client of this process; it belongs to the event loop that is running now."""
+        settings: ClientConnectConfig = {"target_host": DEFAULT_ADDRESS, **self._config}
+        self._client = await Client.connect(**settings, data_converter=pydantic_data_converter, lazy=True)
+
+    async def tell(self, refund_id: str, ticket: TicketRef) -> None:
+        """Signal the run, starting it if none is open. Its history gets the ticket alone: the row holds the rest."""
+        try:
+            await self._connected.start_workflow(
+                WORKFLOW_TYPE,
+                {"ticket": {"system": ticket.system, "id": ticket.id}},
+                id=workflow_id(refund_id),
+                task_queue=TASK_QUEUE,
+                start_signal="wake",
+                start_signal_args=[],
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                static_summary=f"Refund for ticket {ticket}",
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except RPCError as error:
+            if error.status in FAULTS_OF_THE_CALL:
+                raise
+            raise TryAgain(f"Temporal did not take the news ({error.status.name})") from error
+        except (RuntimeError, TimeoutError) as error:  # a lazy client reports a failed connection as RuntimeError
+            raise TryAgain("Temporal cannot be reached") from error
+
+    async def is_reachable(self) -> bool:
+        """Tell whether Temporal answers now."""
+        try:
+            return await self._connected.service_client.check_health(timeout=HEALTH_TIMEOUT)
+        except (RPCError, RuntimeError, TimeoutError):
+            return False
+
+    @property
+    def _connected(self) -> Client:
+        if self._client is None:
+            raise AssertionError("connect() comes first")
+        return self._client

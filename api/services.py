@@ -1,0 +1,51 @@
+"""What the HTTP layer is given to work with; `server.py` makes it."""
+
+from dataclasses import dataclass
+from typing import Annotated, Protocol
+
+from fastapi import Depends, Request
+
+from domain.refunds import TicketRef
+from ledger.clients import Clients
+from ledger.database import Database
+from ledger.feed import Feed
+from ledger.intake import Intake
+from ledger.news import News
+from ledger.records import Records
+from ledger.views import Views
+
+
+class RunTeller(Protocol):
+    """Brings news to the runs of refunds. `tell` raises `TryAgain` where nothing is known for sure."""
+
+    async def connect(self) -> None:
+        """Prepare; called once, inside the event loop, before anything else."""
+
+    async def tell(self, refund_id: str, ticket: TicketRef) -> None:
+        """Wake the refund's run, or start one."""
+
+    async def is_reachable(self) -> bool:
+        """Tell whether a run could be told now."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that endpoints use."""
+
+    database: Database
+    intake: Intake
+    records: Records
+    feed: Feed
+    views: Views
+    clients: Clients
+    news: News
+    runs: RunTeller
+
+
+async def services_of(request: Request) -> Services:
+    """Return the services of the application that answers this request."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesNow = Annotated[Services, Depends(services_of)]

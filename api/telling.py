@@ -1,0 +1,88 @@
+"""Tells the runs what was recorded: at once where Temporal answers, else by a sweep that goes on for ever."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from anyio import from_thread
+from fastapi.concurrency import run_in_threadpool
+
+from api.services import Services
+from domain.errors import TryAgain
+from domain.refunds import RefundState, TicketRef
+
+# A help desk waits three to five seconds for its answer; the row is written, so the news may wait instead.
+ANSWER_SECONDS_MAX = 2.0
+SWEEP_SECONDS = 2.0
+NEWS_SECONDS_MIN = 3.0  # younger news are still being told by the call that made them
+
+log = structlog.get_logger()
+
+
+class Telling:
+    """Keeps Temporal up to date with the rows. The rows are the truth; what is told twice changes nothing."""
+
+    def __init__(self, services: Services, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._runs = services.runs
+        self._news = services.news
+        self._pause = pause
+        self._is_away = False
+
+    def tell(self, refund: RefundState) -> None:
+        """Tell one refund's news from an endpoint's thread. Never fails: the sweep tells what this could not."""
+        ticket = ticket_of(refund)
+        try:
+            # Marking it told happens in this thread: asking the loop for a second one could wait for ever.
+            if from_thread.run(self._told_at_once, refund.refund_id, ticket):
+                self._news.told(refund.refund_id, refund.version)
+        except TryAgain:
+            log.warning("news.kept", refund_id=refund.refund_id, cause="database")
+
+    async def _told_at_once(self, refund_id: str, ticket: TicketRef) -> bool:
+        if self._is_away:
+            return (
+                False  # callers do not queue up behind a Temporal that is away; the sweep finds out when it is back
+            )
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                await self._runs.tell(refund_id, ticket)
+        except (TryAgain, TimeoutError):
+            self._is_away = True
+            log.warning("news.kept", refund_id=refund_id, cause="temporal")
+            return False
+        except Exception as error:  # noqa: BLE001 - the call is recorded already and must be answered as such
+            log.error("news.refused", refund_id=refund_id, error=type(error).__name__)
+            return False
+        return True
+
+    async def sweep_for_ever(self) -> None:
+        """Tell the news that nobody told, round after round."""
+        while True:
+            try:
+                await self.sweep()
+            except TryAgain:
+                log.warning("sweep.interrupted")
+            except Exception as error:  # noqa: BLE001 - a process edge: this task must outlive every fault
+                log.error("sweep.failed", error=type(error).__name__)
+            await self._pause(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Do one round, bounded by the ledger's list; a Temporal that is away ends it with `TryAgain`."""
+        for refund_id, ticket, version in await run_in_threadpool(self._news.untold, NEWS_SECONDS_MIN):
+            try:
+                await self._runs.tell(refund_id, ticket)
+            except TryAgain:
+                self._is_away = True
+                raise
+            except Exception as error:  # noqa: BLE001 - one refund's fault must not keep the others waiting
+                log.error("news.refused", refund_id=refund_id, error=type(error).__name__)
+                continue
+            self._is_away = False
+            await run_in_threadpool(self._news.told, refund_id, version)
+            log.info("news.told", refund_id=refund_id)
+
+
+def ticket_of(refund: RefundState) -> TicketRef:
+    """Return the ticket of a refund whose row exists; a ticket system's name holds no colon."""
+    system, _, identifier = (refund.ticket or "").partition(":")
+    return TicketRef(system=system, id=identifier)

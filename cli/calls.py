@@ -1,0 +1,92 @@
+"""Calls the API and tells its three kinds of answers apart: done, refused by a rule, not reachable."""
+
+import os
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx2
+
+from cli.exits import CommandFailed, Exit
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+TIMEOUT_SECONDS = 30.0
+LOOPBACK = frozenset(["127.0.0.1", "localhost", "::1"])
+
+
+class Refused(CommandFailed):
+    """The API refused the call and said why."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        self.detail = str(problem.get("detail") or problem.get("title") or "The call was refused.")
+        self.field, self.rule = problem.get("field"), problem.get("rule")
+        self.type = str(problem.get("type", "")).rpartition("/")[2]
+        named = [f"{name} {value}" for name, value in (("field", self.field), ("rule", self.rule)) if value]
+        named.append(f"request {problem.get('request_id')}")
+        super().__init__(Exit.REFUSED, f"{self.type}: {self.detail} ({', '.join(named)})")
+
+
+class NotReachable(CommandFailed):
+    """Nobody answered, or not the API, or it could not do its work now."""
+
+    def __init__(self, message: str, *, is_passing: bool = False) -> None:
+        super().__init__(Exit.NOT_REACHABLE, message)
+        self.is_passing = is_passing
+        """Whether the API itself asked to try again."""
+
+
+class Api:
+    """The API as this person may use it."""
+
+    def __init__(self, url: str, token: str) -> None:
+        try:
+            address = httpx2.URL(url)
+        except httpx2.InvalidURL:
+            address = httpx2.URL("")
+        if address.scheme not in ("http", "https") or not address.host:
+            raise CommandFailed(Exit.USAGE, "REFUNDS_API_URL must be an address such as http://127.0.0.1:8000.")
+        if not (token.isascii() and token.isprintable()):
+            raise CommandFailed(Exit.USAGE, "REFUNDS_TOKEN holds characters that no token has.")
+        self._url = url.rstrip("/")
+        self._http = httpx2.Client(
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=TIMEOUT_SECONDS,
+            trust_env=address.host not in LOOPBACK,  # a proxy cannot reach this machine's own addresses
+        )
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read where the API is and who is calling."""
+        token = os.environ.get("REFUNDS_TOKEN", "").strip()
+        if not token:
+            raise CommandFailed(Exit.USAGE, "REFUNDS_TOKEN is missing: the token that `operators add` printed.")
+        return cls(os.environ.get("REFUNDS_API_URL") or DEFAULT_URL, token)
+
+    def get(self, path: str, query: dict[str, Any] | None = None) -> Any:
+        return self._call("GET", path, params={name: it for name, it in (query or {}).items() if it is not None})
+
+    def put(self, path: str, body: Any) -> Any:
+        return self._call("PUT", path, json=body)
+
+    def post(self, path: str, body: Any) -> Any:
+        return self._call("POST", path, json=body)
+
+    def _call(self, method: str, path: str, **more: Any) -> Any:
+        try:
+            answer = self._http.request(method, self._url + path, **more)
+            body = answer.json()
+        except httpx2.HTTPError as error:
+            raise NotReachable(f"The API at {self._url} does not answer ({type(error).__name__}).") from None
+        except ValueError:
+            raise NotReachable(f"{self._url} answered with something that is not JSON: is it the API?") from None
+        if answer.is_success:
+            return body
+        if answer.is_client_error and isinstance(body, dict):
+            raise Refused(body)
+        detail = body.get("detail") if isinstance(body, dict) else None
+        told = f"The API answered {answer.status_code}: {detail or 'no reason given'}"
+        raise NotReachable(told, is_passing=answer.status_code == 503)
+
+
+def refund_path(refund_id: str, act: str = "") -> str:
+    """Return the path of a refund, or of what can be done to it."""
+    return f"/v1/refunds/{quote(refund_id, safe='')}" + (f"/{act}" if act else "")

@@ -1,0 +1,146 @@
+"""What operators do at the command line: approve, reject, confirm ownership, resolve."""
+
+import sys
+import uuid
+from typing import Annotated, Any
+
+import typer
+
+from cli import pictures
+from cli.calls import Api, refund_path
+from cli.exits import CommandFailed, Exit
+from cli.output import Format, Output, plain, say, write, write_json
+from cli.refunds import RefundId, show_refund
+from domain.decisions import Action, ResolutionAction
+from domain.refunds import workflow_id
+
+Reason = Annotated[str, typer.Option(help="Why; kept for the record.")]
+
+
+def approve(
+    refund_id: RefundId,
+    digest: Annotated[str | None, typer.Option(help="What you saw; default: what is shown now.")] = None,
+    acknowledge: Annotated[list[str] | None, typer.Option(help="A review that you have read; repeat it.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Anything worth keeping.")] = None,
+    decision_id: Annotated[str | None, typer.Option(help="The same id again records nothing twice.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    record_only: Annotated[
+        bool, typer.Option("--record-only", help="Print the decision, for delivery by other means.")
+    ] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Approve paying a refund back, after showing exactly what would be paid and where to."""
+    api = Api.from_environment()
+    refund = api.get(refund_path(refund_id))
+    for line in pictures.at_stake(refund):
+        say(line)
+    unread = set(pictures.to_acknowledge(refund)) - set(acknowledge or ())
+    if unread:
+        say(f"Needs --acknowledge for: {', '.join(map(plain, sorted(unread)))}")
+    decision = _decision(refund, Action.APPROVE, digest, decision_id)
+    if digest is not None and digest != refund["digest"]:
+        say("The digest that you name is not the one shown above.")
+    if not yes:
+        _ask(refund)
+    if acknowledge:
+        decision["acknowledge"] = acknowledge
+    _record(api, refund_id, decision | ({"reason": reason} if reason else {}), output, record_only=record_only)
+
+
+def reject(
+    refund_id: RefundId,
+    reason: Reason,
+    digest: Annotated[str | None, typer.Option(help="What you saw; default: what is shown now.")] = None,
+    decision_id: Annotated[str | None, typer.Option(help="The same id again records nothing twice.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Reject a refund; the money that it held is released."""
+    api = Api.from_environment()
+    decision = _decision(api.get(refund_path(refund_id)), Action.REJECT, digest, decision_id)
+    _record(api, refund_id, decision | {"reason": reason}, output)
+
+
+def confirm_owner(
+    refund_id: RefundId,
+    evidence: Annotated[str, typer.Option(help="What shows who is asking.")],
+    deposit: Annotated[str | None, typer.Option(help="The deposit that is meant, where it is not known.")] = None,
+    request_time_confirmed: Annotated[
+        bool, typer.Option("--request-time-confirmed", help="The ticket really was opened at the time it says.")
+    ] = False,
+    deny: Annotated[bool, typer.Option("--deny", help="It is not the owner: the refund is rejected.")] = False,
+    confirmation_id: Annotated[str | None, typer.Option(help="The same id again records nothing twice.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Say whether the requester owns the account. Who confirms cannot approve."""
+    body: dict[str, Any] = {
+        "confirmation_id": confirmation_id or _new_id("confirmation"),
+        "action": "deny" if deny else "confirm",
+        "evidence": evidence,
+        "requested_at_confirmed": request_time_confirmed,
+    }
+    if deposit is not None:
+        body["deposit_id"] = deposit
+    show_refund(Api.from_environment().post(refund_path(refund_id, "ownership"), body), output)
+
+
+def resolve(
+    refund_id: RefundId,
+    action: Annotated[ResolutionAction, typer.Argument(metavar="ACTION")],
+    reason: Reason,
+    evidence: Annotated[str | None, typer.Option(help="Needed for paid_outside: how it was paid.")] = None,
+    resolution_id: Annotated[str | None, typer.Option(help="The same id again records nothing twice.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Say what to do about a refund that needs attention: look_again, retry, paid_outside or give_up."""
+    body = {
+        "resolution_id": resolution_id or _new_id("resolution"),
+        "action": action.value,
+        "reason": reason,
+    } | ({"evidence": evidence} if evidence is not None else {})
+    show_refund(Api.from_environment().post(refund_path(refund_id, "resolution"), body), output)
+
+
+def _decision(refund: pictures.Refund, action: Action, digest: str | None, decision_id: str | None) -> dict[str, Any]:
+    seen = digest or refund["digest"]
+    if seen is None:
+        raise CommandFailed(Exit.REFUSED, f"This refund is {refund['status']}: there is nothing to decide yet.")
+    return {
+        "decision_id": decision_id or _new_id("decision"),
+        "action": action.value,
+        "digest": seen,
+    }
+
+
+def _ask(refund: pictures.Refund) -> None:
+    if not sys.stdin.isatty():
+        raise CommandFailed(Exit.USAGE, "Nobody is there to ask: --yes approves what is shown.")
+    destination = refund["verdict"]["destination"] if refund["verdict"] else None
+    if not typer.confirm(f"Pay {plain(pictures.amount(refund))} back to {plain(destination)}?", err=True):
+        raise CommandFailed(Exit.REFUSED, "Nothing was decided.")
+
+
+def _record(api: Api, refund_id: str, decision: dict[str, Any], output: Format, *, record_only: bool = False) -> None:
+    try:
+        refund = api.post(refund_path(refund_id, "decisions"), decision)
+    except CommandFailed as error:
+        if error.status == Exit.NOT_REACHABLE:
+            say(f"It may have been recorded; the same again is safe: --decision-id {decision['decision_id']}")
+        raise
+    if not record_only:
+        show_refund(refund, output)
+        return
+    told = {
+        "decision_id": decision["decision_id"],
+        "refund_id": refund["id"],
+        "workflow_id": workflow_id(refund["id"]),
+        "signal": decision["action"],
+    }
+    if output == Format.JSON:
+        write_json(told)
+    else:
+        for name, value in told.items():
+            write(f"{name}: {plain(value)}")
+
+
+def _new_id(kind: str) -> str:
+    return f"{kind}_{uuid.uuid4().hex}"

@@ -1,0 +1,65 @@
+"""Starts long-running parts: the worker, the API, and the local stack with its demo."""
+
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated
+
+import typer
+
+from cli.exits import CommandFailed, Exit, leave
+from config import MissingSettingsError, Settings
+
+
+def worker() -> None:
+    """Run the worker: it carries refunds out, until a signal comes."""
+    module = importlib.import_module("worker")
+    _run(lambda: module.main(Settings.load()))
+
+
+def serve(
+    migrate: Annotated[bool, typer.Option("--migrate", help="First bring the database to this version.")] = False,
+) -> None:
+    """Answer HTTP, until a signal comes."""
+    module = importlib.import_module("server")
+    _run(lambda: module.serve(Settings.load(), migrate=migrate))
+
+
+def up(
+    data_dir: Annotated[Path | None, typer.Option(help="Where everything is kept.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line once everything is ready.")] = False,
+) -> None:
+    """Run the whole service on this machine, with a Temporal, a chain and a card processor of its own."""
+    module = _devstack("devstack.stack")
+    _run(lambda: module.up(data_dir, as_json))
+
+
+def demo() -> None:
+    """Play real refunds on a local stack and print where the money went."""
+    module = _devstack("devstack.demo")
+    _run(module.play)
+
+
+def _devstack(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "devstack":
+            raise
+        raise CommandFailed(
+            Exit.USAGE, "The local stack is not part of this installation: run it from a checkout of the sources."
+        ) from None
+
+
+def _run(part: Callable[[], int | None]) -> None:
+    """Run a part that uses a Temporal client, and end the process without the interpreter's own ending."""
+    try:
+        status = part() or Exit.DONE
+    except MissingSettingsError as error:
+        raise CommandFailed(Exit.USAGE, str(error)) from None
+    except KeyboardInterrupt:
+        status = Exit.DONE
+    except SystemExit as ending:
+        status = ending.code if isinstance(ending.code, int) else Exit.DONE
+    leave(status)

@@ -1,0 +1,134 @@
+"""Composition root of HTTP: settings in, one listening process out."""
+
+import logging
+import signal
+import socket
+import sys
+
+import structlog
+import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
+
+from api.app import create_app
+from api.runs import Runs
+from api.services import Services
+from config import MissingSettingsError, Settings
+from domain.errors import TryAgain
+from ledger.clients import Clients
+from ledger.database import Database
+from ledger.feed import Feed
+from ledger.intake import Intake
+from ledger.migrate import is_current, upgrade
+from ledger.news import News
+from ledger.records import Records
+from ledger.views import Views
+
+STOP_SECONDS_MAX = 10
+BACKLOG = 2048
+
+
+def serve(settings: Settings, *, migrate: bool) -> None:
+    """Answer HTTP until a signal comes; raise `MissingSettingsError` where the process cannot start."""
+    log_as_json()
+    database = _open(settings.database_url, migrate=migrate)
+    app = create_app(compose(settings, database))
+    listener = _listen(settings.api_host, settings.api_port)
+    structlog.get_logger().info("server.started", host=settings.api_host, port=listener.getsockname()[1])
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_SECONDS_MAX,
+    )
+    # uvicorn sends itself the signal once more after it has stopped in good order: that is no reason to be killed.
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        database.close()
+
+
+def _stop(*_: object) -> None:
+    sys.exit(0)
+
+
+def compose(settings: Settings, database: Database) -> Services:
+    """Put the services together."""
+    policy = settings.load_policy()
+    return Services(
+        database=database,
+        intake=Intake(database, policy),
+        records=Records(database, policy),
+        feed=Feed(database, policy),
+        views=Views(database),
+        clients=Clients(database),
+        news=News(database),
+        runs=Runs(_temporal_config()),
+    )
+
+
+def log_as_json() -> None:
+    """Write all logs, those of libraries too, as one JSON object per line to stderr."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                structlog.processors.JSONRenderer(),
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _open(url: str, *, migrate: bool) -> Database:
+    """Return the database once it has this version's schema."""
+    try:
+        database = Database(url)
+        if migrate:
+            upgrade(database)
+        elif not is_current(database):
+            raise MissingSettingsError(
+                "The database does not have this version's schema. "
+                "`refunds serve --migrate` brings it there before it starts."
+            )
+    except (TryAgain, SQLAlchemyError) as error:
+        cause = type(error.__cause__ or error).__name__  # the words of a driver may hold the password
+        raise MissingSettingsError(f"REFUNDS_DATABASE_URL: the database cannot be used ({cause}).") from None
+    return database
+
+
+def _temporal_config() -> ClientConnectConfig:
+    try:
+        return ClientConfig.load_client_connect_config()
+    except (RuntimeError, ValueError, OSError) as error:
+        raise MissingSettingsError(f"Temporal's settings are wrong: {error}") from None
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        where = f"REFUNDS_API_HOST and REFUNDS_API_PORT: cannot listen on {host}:{port}"
+        raise MissingSettingsError(f"{where} ({error.strerror or error})") from None

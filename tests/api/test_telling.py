@@ -1,0 +1,118 @@
+"""News reach the runs: at once, or by the sweep; the answer to the caller never depends on it."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from api.telling import Telling
+from domain.errors import TryAgain
+from tests.api.front import Front
+
+
+def test_call_succeeds_while_temporal_is_away_and_later_ones_do_not_wait_for_it(front: Front) -> None:
+    front.scene.funded()
+    front.runs.is_away = True
+
+    with capture_logs() as logs:
+        refunds = [front.start(ticket={"system": "desk", "id": str(number)})["id"] for number in range(3)]
+
+    assert front.runs.calls == 1
+    assert all(front.scene.row(refund).news_at is not None for refund in refunds)
+    assert [line["log_level"] for line in logs if line["event"] == "news.kept"] == ["warning"]
+
+
+async def test_sweep_tells_what_is_old_enough_once_temporal_is_back(front: Front) -> None:
+    front.scene.funded()
+    telling = Telling(front.services)
+    old = front.scene.request("1")
+    front.scene.clock.advance(timedelta(seconds=4))
+    young = front.scene.request("2")
+    front.runs.is_away = True
+    with pytest.raises(TryAgain):
+        await telling.sweep()
+
+    front.runs.is_away = False
+    await telling.sweep()
+
+    assert front.runs.told == [(old, "desk:1")]
+    assert front.scene.row(old).news_at is None
+    assert front.scene.row(young).news_at is not None
+
+
+def test_calls_tell_again_at_once_after_a_sweep_got_through(front: Front) -> None:
+    front.scene.funded()
+    front.runs.is_away = True
+    first = front.start()["id"]
+    front.runs.is_away = False
+    front.scene.clock.advance(timedelta(seconds=4))
+
+    asyncio.run(front.app.state.telling.sweep())
+    second = front.start(ticket={"system": "desk", "id": "2"})["id"]
+
+    assert front.runs.told == [(first, "desk:1"), (second, "desk:2")]
+
+
+async def test_one_refund_that_cannot_be_told_keeps_no_other_waiting(front: Front) -> None:
+    front.scene.funded()
+    stuck, free = front.scene.request("1"), front.scene.request("2")
+    front.runs.faulty.add(stuck)
+    front.scene.clock.advance(timedelta(seconds=4))
+
+    with capture_logs() as logs:
+        await Telling(front.services).sweep()
+
+    assert front.runs.told == [(free, "desk:2")]
+    assert front.scene.row(stuck).news_at is not None
+    assert [line["refund_id"] for line in logs if line["log_level"] == "error"] == [stuck]
+    assert "secret words" not in str(logs)
+
+
+def test_refused_news_do_not_fail_the_call(front: Front) -> None:
+    front.scene.funded()
+    refund = front.start()["id"]
+    front.runs.faulty.add(refund)
+
+    answer = front.call("desk", "POST", f"/v1/refunds/{refund}/withdraw", {"reason": "found it"})
+
+    assert answer.status_code == 202
+    assert front.scene.row(refund).news_at is not None
+
+
+class BrokenNews:
+    """A ledger that is busy once, and then fails in a way that nobody foresaw."""
+
+    rounds = 0
+
+    def untold(self, older_than_seconds: float) -> list[object]:
+        self.rounds += 1
+        raise TryAgain("busy") if self.rounds == 1 else RuntimeError("secret words")
+
+
+async def test_sweep_outlives_every_fault(front: Front) -> None:
+    news: Any = BrokenNews()
+
+    async def pause(_: float) -> None:
+        if news.rounds == 3:
+            raise asyncio.CancelledError
+
+    telling = Telling(replace(front.services, news=news), pause)
+    with capture_logs() as logs, pytest.raises(asyncio.CancelledError):
+        await telling.sweep_for_ever()
+
+    assert [line["event"] for line in logs] == ["sweep.interrupted", "sweep.failed", "sweep.failed"]
+    assert "secret words" not in str(logs)
+
+
+def test_news_that_came_while_telling_stay_untold(front: Front) -> None:
+    front.scene.funded()
+    refund = front.scene.request("1")
+    seen = front.scene.row(refund).version
+    front.scene.records.withdraw(refund, "changed their mind", client="desk")
+
+    front.scene.news.told(refund, seen)
+
+    assert front.scene.row(refund).news_at is not None

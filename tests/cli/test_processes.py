@@ -1,0 +1,73 @@
+"""`refunds serve` starts only where it can work, and stops in good order; the local stack may be absent."""
+
+import subprocess
+import sys
+
+import httpx2
+
+from tests.cli.shell import ROOT, Shell
+
+WITHOUT_DEVSTACK = "import sys; sys.modules['devstack'] = None; from cli.main import app; app(['{command}'])"
+
+
+def test_server_refuses_a_database_of_another_version(fresh: Shell) -> None:
+    done = fresh.run("serve")
+
+    assert done.status == 2
+    assert "refunds serve --migrate" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_server_names_wrong_settings(fresh: Shell) -> None:
+    for name, value in (
+        ("REFUNDS_API_PORT", "http"),
+        ("REFUNDS_POLICY", "nowhere.toml"),
+        ("REFUNDS_DATABASE_URL", "nonsense"),
+        ("TEMPORAL_CONFIG_FILE", "nowhere.toml"),
+    ):
+        environment = {name: value} | ({"TEMPORAL_PROFILE": "x"} if name.startswith("TEMPORAL") else {})
+        done = fresh.run("serve", "--migrate", **environment)
+        assert done.status == 2, name
+        assert name.partition("_")[0].lower() in done.err.lower()
+        assert "Traceback" not in done.err
+
+
+def test_server_that_finds_its_port_taken_says_so(shell: Shell) -> None:
+    port = shell.environment["REFUNDS_API_URL"].rpartition(":")[2]
+
+    done = shell.run("serve", REFUNDS_API_PORT=port)
+
+    assert done.status == 2
+    assert "REFUNDS_API_PORT" in done.err
+
+
+def test_server_migrates_serves_logs_json_and_stops_in_good_order(fresh: Shell) -> None:
+    fresh.serve("--migrate")
+    url = fresh.environment["REFUNDS_API_URL"]
+
+    assert httpx2.get(f"{url}/livez", trust_env=False).status_code == 200
+    not_ready = httpx2.get(f"{url}/readyz", trust_env=False)
+    refused = httpx2.get(f"{url}/v1/refunds", trust_env=False)
+
+    assert not_ready.json()["detail"] == "Missing: temporal."
+    assert refused.status_code == 401
+    assert "server" not in refused.headers
+    assert fresh.stop() == 0
+    (line,) = [line for line in fresh.logs() if line["event"] == "request.refused"]
+    assert line["request_id"] == refused.headers["x-request-id"]
+    assert {"level", "timestamp", "route", "status"} <= set(line)
+
+
+def test_installation_without_the_local_stack_says_so() -> None:
+    for command in ("up", "demo"):
+        done = subprocess.run(
+            [sys.executable, "-c", WITHOUT_DEVSTACK.format(command=command)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2
+        assert "not part of this installation" in done.stderr
+        assert "Traceback" not in done.stderr
