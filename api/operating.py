@@ -2,14 +2,14 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 
 from api.documents import problems_of
 from api.fields import Body, Flag, Text
 from api.guard import DECIDERS, READERS, CallerNow, GuardedRoute, bearer, only
 from api.pictures import Finding, FindingList, Refund
-from api.refunds import RefundId, TellingNow, tell_and_show
+from api.refunds import RefundId, TellingNow, picture, tell_and_show
 from api.services import ServicesNow
 from domain.decisions import Action, Digest, ResolutionAction
 from domain.refunds import Identifier
@@ -19,6 +19,10 @@ routes = APIRouter(route_class=GuardedRoute, dependencies=[Depends(bearer)], tag
 
 RECORD = problems_of(400, 401, 403, 404, 409, 413, 415, 422, 500, 503)
 ACKNOWLEDGE_MAX = 32
+
+Deliver = Annotated[
+    bool, Query(description="`false`: record only; bring the news by Temporal's `decide`, `approve` or `reject`.")
+]
 
 
 class OwnershipBody(Body):
@@ -65,11 +69,17 @@ def confirm_ownership(
 
 @routes.post("/v1/refunds/{refund_id}/decisions", status_code=202, openapi_extra=only(DECIDERS), responses=RECORD)
 def decide(
-    refund_id: RefundId, body: DecisionBody, services: ServicesNow, telling: TellingNow, caller: CallerNow
+    refund_id: RefundId,
+    body: DecisionBody,
+    services: ServicesNow,
+    telling: TellingNow,
+    caller: CallerNow,
+    deliver: Deliver = True,
 ) -> Refund:
-    """Approve or reject what the digest stands for."""
-    services.records.decide(refund_id, NewDecision.model_validate(body.model_dump()), operator=caller.name)
-    return tell_and_show(services, telling, refund_id)
+    """Approve or reject what the digest stands for. It is recorded; `deliver=false` leaves telling the run to you."""
+    decision = NewDecision.model_validate(body.model_dump())
+    services.records.decide(refund_id, decision, operator=caller.name, announce=deliver)
+    return tell_and_show(services, telling, refund_id) if deliver else picture(services, refund_id)
 
 
 @routes.post("/v1/refunds/{refund_id}/resolution", status_code=202, openapi_extra=only(DECIDERS), responses=RECORD)

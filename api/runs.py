@@ -9,12 +9,12 @@ from temporalio.envconfig import ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import TryAgain
-from domain.refunds import TicketRef, workflow_id
+from domain.refunds import TASK_QUEUE, TicketRef, workflow_id
 
 WORKFLOW_TYPE = "RefundWorkflow"
-TASK_QUEUE = "refunds"
 DEFAULT_ADDRESS = "localhost:7233"
 RPC_TIMEOUT = timedelta(seconds=5)
+LIST_TIMEOUT = timedelta(seconds=30)
 HEALTH_TIMEOUT = timedelta(seconds=2)
 
 # What Temporal says about this one call; everything else is about Temporal itself and passes with time.
@@ -54,6 +54,15 @@ class Runs:
             raise TryAgain(f"Temporal did not take the news ({error.status.name})") from error
         except (RuntimeError, TimeoutError) as error:  # a lazy client reports a failed connection as RuntimeError
             raise TryAgain("Temporal cannot be reached") from error
+
+    async def running(self) -> frozenset[str]:
+        """Name the refunds with an open run, by Temporal's list; it may lag, which costs a needless wake-up."""
+        query = f"WorkflowType = '{WORKFLOW_TYPE}' AND ExecutionStatus = 'Running'"
+        try:
+            found = self._connected.list_workflows(query, page_size=1000, rpc_timeout=LIST_TIMEOUT)
+            return frozenset([run.id.removeprefix(workflow_id("")) async for run in found])
+        except (RPCError, RuntimeError, TimeoutError) as error:
+            raise TryAgain("Temporal did not list its runs") from error
 
     async def is_reachable(self) -> bool:
         """Tell whether Temporal answers now."""

@@ -24,6 +24,10 @@ class RunTeller(Protocol):
     async def tell(self, refund_id: str, ticket: TicketRef) -> None:
         """Wake the refund's run, or start one."""
 
+    async def running(self) -> frozenset[str]:
+        """Name the refunds that have an open run."""
+        ...
+
     async def is_reachable(self) -> bool:
         """Tell whether a run could be told now."""
 

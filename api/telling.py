@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from itertools import count
 
 import structlog
 from anyio import from_thread
@@ -14,6 +15,8 @@ from domain.refunds import RefundState, TicketRef
 # A help desk waits three to five seconds for its answer; the row is written, so the news may wait instead.
 ANSWER_SECONDS_MAX = 2.0
 SWEEP_SECONDS = 2.0
+ROUNDS_PER_ROLL_CALL = 30  # about once a minute
+QUIET_SECONDS_MIN = 60.0  # a refund that changed lately has a run that changed it
 NEWS_SECONDS_MIN = 3.0  # younger news are still being told by the call that made them
 
 log = structlog.get_logger()
@@ -56,15 +59,28 @@ class Telling:
         return True
 
     async def sweep_for_ever(self) -> None:
-        """Tell the news that nobody told, round after round."""
-        while True:
+        """Tell the news that nobody told, round after round, and now and then call the roll of all runs."""
+        for number in count():
             try:
                 await self.sweep()
+                if number % ROUNDS_PER_ROLL_CALL == 0:
+                    await self.call_the_roll()
             except TryAgain:
                 log.warning("sweep.interrupted")
             except Exception as error:  # noqa: BLE001 - a process edge: this task must outlive every fault
                 log.error("sweep.failed", error=type(error).__name__)
             await self._pause(SWEEP_SECONDS)
+
+    async def call_the_roll(self) -> None:
+        """Start a run for every unfinished refund that has none: its history was lost, or somebody ended it."""
+        unfinished = await run_in_threadpool(self._news.unfinished, QUIET_SECONDS_MIN)
+        if not unfinished:
+            return
+        running = await self._runs.running()
+        for refund_id, ticket in unfinished:
+            if refund_id not in running:
+                await self._runs.tell(refund_id, ticket)
+                log.warning("run.started_again", refund_id=refund_id)
 
     async def sweep(self) -> None:
         """Do one round, bounded by the ledger's list; a Temporal that is away ends it with `TryAgain`."""

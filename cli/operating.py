@@ -120,8 +120,9 @@ def _ask(refund: pictures.Refund) -> None:
 
 
 def _record(api: Api, refund_id: str, decision: dict[str, Any], output: Format, *, record_only: bool = False) -> None:
+    path = refund_path(refund_id, "decisions") + ("?deliver=false" if record_only else "")
     try:
-        refund = api.post(refund_path(refund_id, "decisions"), decision)
+        refund = api.post(path, decision)
     except CommandFailed as error:
         if error.status == Exit.NOT_REACHABLE:
             say(f"It may have been recorded; the same again is safe: --decision-id {decision['decision_id']}")

@@ -23,7 +23,7 @@ class ChainState:
         self._copies = [file.with_name(f"{file.name}.copy{number}") for number in (1, 2)]
 
     def mend(self) -> None:
-        """Put the newest whole copy in the place of a broken state; a chain killed in its first second begins anew."""
+        """Replace a broken state by its newest whole copy; a chain that was killed before it has one begins anew."""
         if _is_whole(self.file):
             return
         self.file.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ POLL_SECONDS = 0.05
 CHECK_SECONDS_MAX = 2.0  # for one question to a process; a slow answer is asked for again
 QUICK_SECONDS = 5.0  # who ends sooner after being ready did not really work
 QUICK_DEATHS_MAX = 5
+QUICK_DEATHS_MAX_AT_FIRST = 2  # what never worked seldom gets better by repetition, and a person is waiting
 PAUSE_SECONDS_FIRST = 0.1
 PAUSE_SECONDS_MAX = 2.0
 LOG_LINE_LENGTH_MAX = 300
@@ -75,7 +76,7 @@ class SupervisedProcess:
                 life = await self._live_once()
                 faults = faults + 1 if life.is_own_fault else 0
                 shortlived = shortlived + 1 if life.seconds < QUICK_SECONDS else 1
-                if faults == QUICK_DEATHS_MAX:
+                if faults >= (QUICK_DEATHS_MAX if self.ready.is_set() else QUICK_DEATHS_MAX_AT_FIRST):
                     raise self._failed(f"ended {faults} times in a row, the last time {life.ending}")
                 await asyncio.sleep(min(PAUSE_SECONDS_FIRST * 2 ** (shortlived - 1), PAUSE_SECONDS_MAX))
         finally:

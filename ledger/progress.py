@@ -35,7 +35,11 @@ from ledger.tables import (
     Withdrawal,
 )
 
+UNBACKED_LINES_MAX = 100  # lines of a refund's timeline that calls without a record behind them may fill
 IDENTIFIER_LENGTH_MAX = 128  # characters, as long as the ids that our own calls accept
+
+
+UNBACKED = "signal.without_record"
 
 
 class Progress:
@@ -195,9 +199,11 @@ class Progress:
         )
         if any(session.scalar(query) is not None for query in recorded):
             return
-        noted = select(AuditEntry.seq).where(AuditEntry.refund_id == row.id, AuditEntry.subject == identifier)
-        if session.scalar(noted.limit(1)) is None:
-            cases.note(session, self._database, row, "signal.without_record", subject=identifier)
+        mine = select(AuditEntry.subject).where(AuditEntry.refund_id == row.id)
+        is_noted = session.scalar(mine.where(AuditEntry.subject == identifier).limit(1)) is not None
+        unbacked = mine.where(AuditEntry.event == UNBACKED).limit(UNBACKED_LINES_MAX)
+        if not is_noted and len(session.scalars(unbacked).all()) < UNBACKED_LINES_MAX:
+            cases.note(session, self._database, row, UNBACKED, subject=identifier)
 
 
 def _writable(identifier: str) -> str:

@@ -72,8 +72,12 @@ class Records:
         self._database = database
         self._policy = policy
 
-    def decide(self, refund_id: str, decision: NewDecision, *, operator: str) -> None:
-        """Record an approval or rejection of exactly what the digest names."""
+    def decide(self, refund_id: str, decision: NewDecision, *, operator: str, announce: bool = True) -> None:
+        """Record an approval or rejection of exactly what the digest names.
+
+        Without `announce` nobody tells the run: the caller brings the news by other means, and a run that
+        hears nothing reads its records at its next reminder.
+        """
         with self._database.write() as session:
             row = cases.get(session, refund_id)
             known = session.scalar(select(Decision).where(Decision.decision_id == decision.decision_id))
@@ -101,7 +105,7 @@ class Records:
                 "acknowledge": list(decision.acknowledge),
                 "reason_sealed": audit.sealed(salt, decision.reason or ""),
             }
-            self._recorded(session, row, f"decision.{decision.action}", operator, detail)
+            self._recorded(session, row, f"decision.{decision.action}", operator, detail, announce=announce)
 
     def _check_decision(self, session: Session, row: Refund, decision: NewDecision, operator: str) -> None:
         if row.status != RefundStatus.AWAITING_APPROVAL or row.digest is None:
@@ -250,11 +254,21 @@ class Records:
             if refusal is not None:
                 raise NotAllowed(refusal, field="operator", rule="distinct_people")
 
-    def _recorded(self, session: Session, row: Refund, event: str, actor: str, detail: dict[str, Any]) -> None:
+    def _recorded(
+        self,
+        session: Session,
+        row: Refund,
+        event: str,
+        actor: str,
+        detail: dict[str, Any],
+        *,
+        announce: bool = True,
+    ) -> None:
         """Write the audit entry, and that the run has news to read."""
         session.flush()
         cases.note(session, self._database, row, event, actor=actor, detail=detail)
-        row.news_at = self._database.now()
+        if announce:
+            row.news_at = self._database.now()
 
 
 def standing_of(session: Session, row: Refund, policy: Policy) -> Standing:

@@ -29,7 +29,14 @@ from workflows.policies import ANSWER, LEDGER, MONEY, READ
 
 ORDERS_LOOK_SECONDS_MAX = 6 * 3600
 ORDERS_LOOK_DOUBLINGS_MAX = 10  # many times the longest pause; without an end the number would grow past a float
-HELD_BACK = frozenset([StatusReason.RAIL_STOPPED, StatusReason.PAYMENT_UNSETTLED, StatusReason.FACTS_UNAVAILABLE])
+HELD_BACK = frozenset(
+    [
+        StatusReason.RAIL_STOPPED,
+        StatusReason.PAYMENT_UNSETTLED,
+        StatusReason.PAYOUT_DISPUTED,
+        StatusReason.FACTS_UNAVAILABLE,
+    ]
+)
 ANSWERED = UNPAID_ENDS | {RefundStatus.AWAITING_OWNERSHIP, RefundStatus.REFUNDED}
 
 

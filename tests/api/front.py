@@ -54,6 +54,7 @@ class RecordingRuns:
     told: list[tuple[str, str]] = field(default_factory=list)
     is_away: bool = False
     faulty: set[str] = field(default_factory=set)
+    lost: frozenset[str] = frozenset()
     calls: int = 0
 
     async def connect(self) -> None:
@@ -66,6 +67,9 @@ class RecordingRuns:
         if refund_id in self.faulty:
             raise ValueError("Temporal said: secret words")
         self.told.append((refund_id, str(ticket)))
+
+    async def running(self) -> frozenset[str]:
+        return frozenset(refund for refund, _ in self.told) - self.lost
 
     async def is_reachable(self) -> bool:
         return not self.is_away

@@ -78,7 +78,7 @@ def test_only_the_named_roles_get_past_the_guard(front: Front, method: str, path
 def test_nobody_gets_past_the_guard_without_a_known_token(
     front: Front, method: str, path: str, authorization: str | None
 ) -> None:
-    headers = {} if authorization is None else {"Authorization": authorization.encode("latin-1")}
+    headers = {} if authorization is None else {b"Authorization": authorization.encode("latin-1")}
 
     answer = front.client.request(method, path.replace("{", "no-").replace("}", ""), headers=headers)
 

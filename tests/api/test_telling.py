@@ -116,3 +116,20 @@ def test_news_that_came_while_telling_stay_untold(front: Front) -> None:
     front.scene.news.told(refund, seen)
 
     assert front.scene.row(refund).news_at is not None
+
+
+async def test_roll_call_starts_a_run_for_an_unfinished_refund_that_has_none(front: Front) -> None:
+    front.scene.funded()
+    lost, kept = front.start()["id"], front.start(ticket={"system": "desk", "id": "2"})["id"]
+    front.runs.lost = frozenset([lost])
+    told_before = list(front.runs.told)
+    telling = Telling(front.services)
+
+    await telling.call_the_roll()
+    told_while_fresh = list(front.runs.told)
+    front.scene.clock.advance(timedelta(seconds=61))
+    await telling.call_the_roll()
+
+    assert told_while_fresh == told_before
+    assert {refund for refund, _ in front.runs.told[len(told_before) :]} == {lost}
+    assert kept != lost

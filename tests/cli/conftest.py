@@ -22,8 +22,8 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
 
 
 @pytest.fixture
-def scene(shell: Shell, request: pytest.FixtureRequest) -> Iterator[Scene]:
-    """The ledger behind the API, with an account and a deposit named after the test."""
+def scene(shell: Shell) -> Iterator[Scene]:
+    """The ledger behind the API."""
     scene = shell.scene()
     yield scene
     scene.database.close()

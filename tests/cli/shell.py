@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.ledger.scene import PEOPLE, Clock, Scene
 
 ROOT = Path(__file__).resolve().parents[2]
 CALLERS = {"shop": Role.BILLING, **PEOPLE}
+LOOK_SECONDS = 0.05
 NOWHERE = "http://127.0.0.1:9"  # the discard port: nothing listens there on a machine of today
 
 
@@ -48,7 +50,7 @@ class Shell:
     def run(self, *arguments: str, caller: str | None = None, stdin: str | bytes = b"", **environment: str) -> Ended:
         """Run `refunds` as one of `CALLERS`, or as nobody."""
         token = {} if caller is None else {"REFUNDS_TOKEN": f"rfd_{caller}_token"}
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-P", "-m", "cli.main", *arguments],
             cwd=self.folder,
             env=self.environment | token | environment,
@@ -61,19 +63,18 @@ class Shell:
 
     def serve(self, *arguments: str) -> None:
         """Start the API and wait until it says on which port it listens."""
-        self.server = subprocess.Popen(
+        self.server = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-P", "-m", "cli.main", "serve", *arguments],
             cwd=self.folder,
             env=self.environment,
             stderr=(self.folder / "server.log").open("w"),
             text=True,
         )
-        while True:
-            assert self.server.poll() is None, self.log_text()
-            for line in self.logs():
-                if line["event"] == "server.started":
-                    self.environment["REFUNDS_API_URL"] = f"http://127.0.0.1:{line['port']}"
-                    return
+        while not (started := [line for line in self.logs() if line["event"] == "server.started"]):
+            with suppress(subprocess.TimeoutExpired):
+                self.server.wait(timeout=LOOK_SECONDS)
+                raise AssertionError(self.log_text())
+        self.environment["REFUNDS_API_URL"] = f"http://127.0.0.1:{started[0]['port']}"
 
     def stop(self) -> int:
         """Stop the API by its pid and return its exit status."""

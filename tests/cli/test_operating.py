@@ -98,7 +98,7 @@ def test_person_at_a_terminal_is_asked(
     ours, theirs = pty.openpty()
     os.write(ours, answer.encode())
 
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-P", "-m", "cli.main", "approve", awaiting],
         cwd=shell.folder,
         env=shell.environment | {"REFUNDS_TOKEN": "rfd_ann_token"},

@@ -60,7 +60,7 @@ def test_server_migrates_serves_logs_json_and_stops_in_good_order(fresh: Shell) 
 
 def test_installation_without_the_local_stack_says_so() -> None:
     for command in ("up", "demo"):
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-c", WITHOUT_DEVSTACK.format(command=command)],
             cwd=ROOT,
             capture_output=True,

@@ -117,3 +117,15 @@ def test_the_lists_of_temporal_find_a_refund_by_its_search_attributes(town: Town
 
     rows = wait_for(found, "the refund to be listed")
     assert [row["execution"]["workflowId"] for row in rows] == [workflow_id(refund)]
+
+
+def test_a_refund_whose_run_was_terminated_is_paid_once_by_a_new_run(town: Town, temporal: Command) -> None:
+    account, payment = unused_deposit(town)
+    refund = town.request(account={"id": account}, rail="card")
+    town.until(refund, "awaiting_approval")
+
+    temporal("workflow", "terminate", "--workflow-id", workflow_id(refund), as_json=False)
+    town.approve(refund)
+    town.until(refund, "refunded")
+
+    assert [it["amount"] for it in town.refunds_at_stripe(payment)] == [TWENTY_DOLLARS_MINOR]

@@ -134,14 +134,16 @@ def test_the_oldest_is_paid_first_and_no_more_than_a_node_keeps_are_in_flight(sc
 
 
 @pytest.mark.parametrize("rail", ["crypto", "card"])
-def test_a_stopped_rail_signs_nothing_more(scene: Scene, refund: str, rail: str) -> None:
+def test_a_stopped_rail_signs_nothing_more_and_stops_no_other(scene: Scene, refund: str, rail: str) -> None:
     (waiting,) = scene.outbox.queued(CHAIN_ID, WALLET)
     with scene.database.write() as session:
         session.add(RailStop(rail=rail, operator="ann", reason="drill", stopped_at=NOON))
 
     signed = scene.outbox.sign(waiting, TERMS, wallet_view(), sign)
 
-    assert (queued(scene) == [], signed is None) == (rail == "crypto", rail == "crypto")
+    assert queued(scene) == []
+    assert (signed is None) == (rail == "crypto")
+    assert (scene.payout(refund).nonce is None) == (rail == "crypto")
 
 
 @pytest.mark.parametrize(
@@ -222,9 +224,7 @@ def test_the_node_s_answer_is_kept_and_moves_nothing(scene: Scene, signed: str) 
             Book.HELD,
             id="reverted in a block that may vanish",
         ),
-        pytest.param(
-            [MINED, None], RefundStatus.CONFIRMING, PayoutStatus.UNKNOWN, Book.HELD, id="its block vanished"
-        ),
+        pytest.param([MINED, None], RefundStatus.CONFIRMING, PayoutStatus.UNKNOWN, Book.HELD, id="block vanished"),
         pytest.param(
             [FINAL, None], RefundStatus.NEEDS_ATTENTION, PayoutStatus.UNKNOWN, Book.HELD, id="a final block vanished"
         ),

@@ -168,7 +168,7 @@ class House:
     def _decide(self, refund: str, operator: str, action: Action, digest: str | None, more: dict[str, Any]) -> str:
         seen = self.see(refund)
         digest = digest or seen["digest"] or "sha256:" + "0" * 64
-        decision_id = f"{action}-{operator}-{seen['attempt']}-{digest[-6:]}"
+        decision_id = str(more.pop("decision_id", f"{action}-{operator}-{seen['attempt']}-{digest[-6:]}"))
         decision = NewDecision(decision_id=decision_id, action=action, digest=digest, **more)
         self.records.decide(refund, decision, operator=operator)
         return decision_id

@@ -1,0 +1,70 @@
+"""The database behaves the same on both engines: whole or not at all, and a busy one is a matter of time."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError, StatementError
+
+from domain.errors import TryAgain
+from ledger.database import Database
+from ledger.tables import Account, Deposit
+from tests.ledger.scene import Scene
+
+
+def test_constructing_connects_to_nothing() -> None:
+    Database("postgresql+psycopg://nobody@127.0.0.1:1/none").close()
+
+
+def test_a_database_that_is_away_is_a_matter_of_time() -> None:
+    database = Database("postgresql+psycopg://nobody@127.0.0.1:1/none")
+
+    with pytest.raises(TryAgain), database.read():
+        pass
+
+
+def test_what_fails_halfway_is_not_written_at_all(scene: Scene) -> None:
+    with pytest.raises(KeyError), scene.database.write() as session:
+        session.add(Account(id="a", username="a", status="active"))
+        session.flush()
+        raise KeyError
+
+    with scene.database.read() as session:
+        assert session.get(Account, "a") is None
+
+
+def test_a_wrong_statement_is_a_bug_and_stays_visible(scene: Scene) -> None:
+    if scene.database.is_sqlite:
+        pytest.skip("SQLite calls a wrong statement an operational error")
+
+    with pytest.raises(DBAPIError), scene.database.write() as session:
+        session.execute(text("SELECT * FROM no_such_table"))
+
+
+def test_a_lock_that_is_not_given_in_time_is_a_matter_of_time(scene: Scene) -> None:
+    if scene.database.is_sqlite:
+        pytest.skip("writers on SQLite wait for its busy time-out instead")
+    impatient = Database(scene.database.url.update_query_dict({"options": "-c lock_timeout=1"}))
+
+    with scene.database.write(), pytest.raises(TryAgain), impatient.write():
+        pass
+
+
+@pytest.mark.parametrize(
+    "zone", [UTC, timezone(timedelta(hours=9)), timezone(timedelta(hours=-3, minutes=-30))], ids=str
+)
+def test_moments_come_back_in_utc_to_the_microsecond(scene: Scene, zone: timezone) -> None:
+    moment = datetime(2026, 11, 20, 23, 59, 59, 123456, tzinfo=zone)
+    scene.funded(paid_at=moment)
+
+    with scene.database.read() as session:
+        stored = session.get_one(Deposit, "dep").paid_at
+
+    assert (stored, stored.tzinfo) == (moment, UTC)
+
+
+def test_a_moment_without_a_zone_is_never_stored(scene: Scene) -> None:
+    scene.account()
+
+    with pytest.raises(StatementError, match="aware"):
+        scene.deposit(paid_at=datetime(2026, 11, 20))  # noqa: DTZ001 - the very thing to refuse
