@@ -33,7 +33,7 @@ def serve(settings: Settings, *, migrate: bool) -> None:
     log_as_json()
     database = _open(settings.database_url, migrate=migrate)
     app = create_app(compose(settings, database))
-    listener = _listen(settings.api_host, settings.api_port)
+    listener = listen(settings.api_host, settings.api_port)
     structlog.get_logger().info("server.started", host=settings.api_host, port=listener.getsockname()[1])
     config = uvicorn.Config(
         app,
@@ -125,10 +125,14 @@ def _temporal_config() -> ClientConnectConfig:
         raise MissingSettingsError(f"Temporal's settings are wrong: {error}") from None
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket; port 0 takes a free one."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        # asyncio sets this only on sockets made for TCP by name; without it each answer waits 40 ms for an ACK.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except OSError as error:
         where = f"REFUNDS_API_HOST and REFUNDS_API_PORT: cannot listen on {host}:{port}"
         raise MissingSettingsError(f"{where} ({error.strerror or error})") from None

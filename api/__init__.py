@@ -1,1 +1,1 @@
-
+"""HTTP for help desk, billing feed, providers and operators."""

@@ -13,7 +13,8 @@ from api import strict_json
 from api.problems import ProblemError, ProblemType
 from api.services import Services
 from domain.errors import NotAllowed, NotAuthenticated
-from ledger.clients import OPERATORS, Caller, Role
+from domain.people import OPERATORS, Role
+from ledger.clients import Caller
 
 BODY_BYTES_MAX = 64 * 1024
 TOKEN = re.compile(r"[\x21-\x7e]{1,256}", re.ASCII)

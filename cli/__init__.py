@@ -1,1 +1,1 @@
-
+"""The `refunds` command."""

@@ -8,8 +8,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from devstack.data_folder import DataFolder
 from domain.errors import Conflict
+from domain.people import Role
 from ledger import migrate
-from ledger.clients import Clients, Role
+from ledger.clients import Clients
 from ledger.database import Database
 
 CALLERS = {

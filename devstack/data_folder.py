@@ -8,13 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-class FolderInUse(Exception):
-    """Another stack runs on this folder."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(
-            f"Another stack is running on {path}; stop it first, or name another folder with --data-dir."
-        )
+class FolderUnusable(Exception):
+    """The folder cannot be written, or another stack runs on it."""
 
 
 class DataFolder:
@@ -27,13 +22,19 @@ class DataFolder:
     @contextmanager
     def claimed(self) -> Iterator[None]:
         """Keep the folder for this process; the kernel gives it free when the process ends, however it ends."""
-        self.logs.mkdir(parents=True, exist_ok=True)
-        self.path.chmod(0o700)
-        with (self.path / "lock").open("w") as lock:
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+            self.path.chmod(0o700)
+            lock = (self.path / "lock").open("w")
+        except OSError as error:
+            raise FolderUnusable(f"{self.path} cannot be used as a data folder: {error.strerror}.") from None
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise FolderInUse(self.path) from None
+                raise FolderUnusable(
+                    f"Another stack is running on {self.path}; stop it first, or name another folder with --data-dir."
+                ) from None
             yield
 
     def write_private(self, name: str, text: str) -> Path:

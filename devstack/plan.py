@@ -24,6 +24,7 @@ from domain.errors import InvalidRequest
 from gateways.evm.settings import load_chains
 
 ROOT = Path(__file__).resolve().parent.parent
+SERVICE_READY_SECONDS_MAX = 60.0  # most of it is loading code, which takes its time where many stacks start at once
 WALLET_FEE_WEI_CAP = 500 * 10**9  # for each unit of gas; far above what a local chain asks
 
 _EVERYONE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -208,6 +209,7 @@ class Plan:
             command=_python("cli.main", "serve"),
             environment=_without({**self._service, **own}, _FOR_CLIENTS + _FOR_THE_WORKER),
             is_ready=answers(self._http, f"{api}/readyz"),
+            ready_seconds_max=SERVICE_READY_SECONDS_MAX,
             ports=(port,),
         )
 
@@ -217,6 +219,7 @@ class Plan:
             command=_python("cli.main", "worker"),
             environment=_without(self._service, _FOR_CLIENTS + _FOR_THE_API),
             is_ready=temporal.is_polled_by,
+            ready_seconds_max=SERVICE_READY_SECONDS_MAX,
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from devstack.callers import DatabaseNotReady, prepare_database
 from devstack.chain import AnvilMissing
-from devstack.data_folder import DataFolder, FolderInUse
+from devstack.data_folder import DataFolder, FolderUnusable
 from devstack.plan import Plan, WrongSurroundings
 from devstack.ports import PortTaken
 from devstack.processes import ProcessFailed, Program, SupervisedProcess
@@ -29,7 +29,7 @@ EXIT_NOT_REACHABLE = 3
 _EXPECTED = (
     AnvilMissing,
     DatabaseNotReady,
-    FolderInUse,
+    FolderUnusable,
     PortTaken,
     ProcessFailed,
     TemporalMissing,

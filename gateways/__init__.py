@@ -1,1 +1,1 @@
-
+"""Other people's systems, in our words."""

@@ -2,28 +2,15 @@
 
 import hashlib
 import secrets
-from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 
 from domain.errors import Conflict
+from domain.people import Role
 from ledger import audit
 from ledger.database import Database
 from ledger.tables import Client
-
-
-class Role(StrEnum):
-    """What a caller may do; operators are viewer, approver and admin."""
-
-    BILLING = "billing"
-    HELPDESK = "helpdesk"
-    VIEWER = "viewer"
-    APPROVER = "approver"
-    ADMIN = "admin"
-
-
-OPERATORS = frozenset([Role.VIEWER, Role.APPROVER, Role.ADMIN])
 
 
 class Caller(BaseModel):

@@ -73,7 +73,8 @@ class Payouts:
         elif digest_for(row, deposit, verdict) != row.digest:
             ask_approval(session, self._database, self._policy, row, verdict, StatusReason.DIGEST_CHANGED)
         elif not self._is_approved(session, row, verdict):
-            self._stay(session, row, StatusReason.APPROVAL_NEEDED)
+            if row.waiting_for != WaitingFor.APPROVAL:  # else the reason that brought it there stays readable
+                self._stay(session, row, StatusReason.APPROVAL_NEEDED)
         elif session.get(RailStop, row.rail) is not None:
             self._stay(session, row, StatusReason.RAIL_STOPPED)
         else:

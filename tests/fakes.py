@@ -33,6 +33,7 @@ class FakeCardProcessor:
     is_away: bool = False
     refuses_its_key: bool = False
     loses_answers: bool = False
+    takes_no_requests: bool = False
     posts: int = 0
     looks: int = 0
 
@@ -59,6 +60,8 @@ class FakeCardProcessor:
 
     def ensure_refund(self, payout: CardPayout, *, maybe_sent: bool = False) -> PayoutOutcome:
         self._answer()
+        if self.takes_no_requests:
+            raise TryAgain("the card processor takes no requests")
         if payout.idempotency_key not in self.refunds:
             self.posts += 1
             self.requests[payout.idempotency_key] = payout
@@ -100,6 +103,7 @@ class FakeChain:
     mines_at_once: bool = True
     mines_without_moving: bool = False
     refuses: bool = False
+    is_away: bool = False
 
     def add_deposit(
         self, tx_hash: str, amount: int, *, review: tuple[str, ...] = (), sender: str | None = SENDER
@@ -109,6 +113,7 @@ class FakeChain:
         )
 
     def read_deposit(self, payment: ChainPaymentRef) -> ChainPayment:
+        self._answer()
         return self.deposits.get(payment.tx_hash, ChainPayment(settlement=Settlement.MISSING))
 
     def terms(self, to: str, amount_base_units: int) -> TransferTerms:
@@ -117,6 +122,7 @@ class FakeChain:
         return TransferTerms(gas=21_000, max_fee_per_gas_wei=10, max_priority_fee_per_gas_wei=1)
 
     def wallet_view(self) -> WalletView:
+        self._answer()
         return WalletView(nonce_pending=self.nonce, nonce_finalized=0, balance_base_units=self.balance)
 
     def sign(self, transfer: Transfer) -> SignedTransfer:
@@ -130,6 +136,7 @@ class FakeChain:
         return SendAnswer.SEEN
 
     def look(self, tx_hash: str) -> Sighting:
+        self._answer()
         return self.mined.get(tx_hash, Sighting(is_mined=False))
 
     def mine(self, tx_hash: str, *, is_final: bool = True, is_buried: bool = True) -> None:
@@ -156,6 +163,10 @@ class FakeChain:
     def nonces(self) -> list[int]:
         """List the nonces of all transactions that were sent, in the order of their first sending."""
         return [Transfer.model_validate_json(raw).nonce for raw in self.sent.values()]
+
+    def _answer(self) -> None:
+        if self.is_away:
+            raise TryAgain("the chain's endpoint does not answer")
 
 
 def _hash(transfer: Transfer) -> str:

@@ -1,1 +1,1 @@
-
+"""EVM chains: deposits read, payouts priced, signed, sent and seen."""

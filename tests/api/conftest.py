@@ -25,7 +25,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scene(migrated: Path, tmp_path: Path) -> Iterator[Scene]:
     shutil.copy(migrated, tmp_path / "ledger.sqlite")
     clock = Clock()
-    scene = Scene(Database(f"sqlite:///{tmp_path / 'ledger.sqlite'}", clock), clock, people=False)
+    scene = Scene(Database(f"sqlite:///{tmp_path / 'ledger.sqlite'}", clock), clock)
     yield scene
     scene.database.close()
 

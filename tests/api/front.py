@@ -9,8 +9,8 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.services import Services
 from domain.errors import TryAgain
+from domain.people import Role
 from domain.refunds import TicketRef
-from ledger.clients import Role
 from tests.ledger.scene import PEOPLE, Scene
 
 CALLERS = {"shop": Role.BILLING, **PEOPLE}

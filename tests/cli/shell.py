@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ledger.clients import Role
+from domain.people import Role
 from ledger.database import Database, utc_now
 from tests.ledger.scene import PEOPLE, Clock, Scene
 
@@ -93,4 +93,4 @@ class Shell:
         """The ledger behind the server, at the present moment."""
         clock = Clock()
         clock.moment = utc_now()
-        return Scene(Database(self.database_url, clock), clock, people=False)
+        return Scene(Database(self.database_url, clock), clock)

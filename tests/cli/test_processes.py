@@ -1,10 +1,12 @@
 """`refunds serve` starts only where it can work, and stops in good order; the local stack may be absent."""
 
+import socket
 import subprocess
 import sys
 
 import httpx2
 
+from server import listen
 from tests.cli.shell import ROOT, Shell
 
 WITHOUT_DEVSTACK = "import sys; sys.modules['devstack'] = None; from cli.main import app; app(['{command}'])"
@@ -56,6 +58,14 @@ def test_server_migrates_serves_logs_json_and_stops_in_good_order(fresh: Shell) 
     (line,) = [line for line in fresh.logs() if line["event"] == "request.refused"]
     assert line["request_id"] == refused.headers["x-request-id"]
     assert {"level", "timestamp", "route", "status"} <= set(line)
+
+
+def test_answers_do_not_wait_for_the_other_side_s_acknowledgement() -> None:
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+
+    with connection:
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_installation_without_the_local_stack_says_so() -> None:

@@ -14,9 +14,15 @@ from sqlalchemy import create_engine, make_url, text
 
 from ledger import migrate
 from ledger.database import Database
-from tests.ledger.scene import Clock, Scene
+from tests.ledger.scene import Clock, Scene, enlist_people
 
-TEMPLATE = "migrated"
+
+def prepare(url: str) -> None:
+    """Bring a database to where every test begins: the schema, and the people."""
+    database = Database(url, Clock())
+    migrate.upgrade(database)
+    enlist_people(database)
+    database.close()
 
 
 class PostgresServer:
@@ -28,9 +34,7 @@ class PostgresServer:
         self._numbers = count(1)
         self._made: list[str] = []
         self._run = f"{os.getpid()}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-        template = Database(self.new_database(copy_of="template1"))
-        migrate.upgrade(template)
-        template.close()
+        prepare(self.new_database(copy_of="template1"))
         self._template = self._made[0]
 
     def new_database(self, copy_of: str | None = None) -> str:
@@ -74,9 +78,7 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("template") / "ledger.sqlite"
-    database = Database(f"sqlite:///{path}")
-    migrate.upgrade(database)
-    database.close()
+    prepare(f"sqlite:///{path}")
     return path
 
 

@@ -11,6 +11,7 @@ from domain.eligibility import AccountStatus
 from domain.money import NATIVE, Money
 from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Dispute, Settlement
 from domain.payouts import PayoutOutcome, PayoutStatus
+from domain.people import Role
 from domain.policy import Policy
 from domain.refunds import RefundRequest, RefundState, RefundStatus, StatusReason
 from domain.transfers import SignedTransfer, Transfer, TransferTerms, WalletView
@@ -18,7 +19,7 @@ from ledger import audit, books
 from ledger.billing import AccountRecord, DepositRecord, OrderRecord
 from ledger.books import Book
 from ledger.checking import Checking
-from ledger.clients import Clients, Role
+from ledger.clients import Clients
 from ledger.database import Database
 from ledger.feed import Feed
 from ledger.intake import Intake, Requester
@@ -78,15 +79,12 @@ class Clock:
 class Scene:
     """A ledger in use. Every short way goes through the ledger's own public calls."""
 
-    def __init__(self, database: Database, clock: Clock, rules: Policy | None = None, *, people: bool = True) -> None:
+    def __init__(self, database: Database, clock: Clock, rules: Policy | None = None) -> None:
         self.database, self.clock = database, clock
         self._numbers = count(1)
         self.govern(rules or policy())
         self.clients, self.outbox = Clients(database), Outbox(database)
         self.views, self.news, self.messages = Views(database), News(database), Messages(database)
-        if people:
-            for name, role in PEOPLE.items():
-                self.clients.add(name, role, actor="setup")
 
     def govern(self, rules: Policy) -> None:
         """Go on under another policy."""
@@ -274,6 +272,12 @@ class Scene:
         """Take a person's rights away."""
         with self.database.write() as session:
             session.execute(update(Client).where(Client.name == person).values(is_active=False))
+
+
+def enlist_people(database: Database) -> None:
+    """Add everybody whom tests call by name."""
+    for name, role in PEOPLE.items():
+        Clients(database).add(name, role, actor="setup")
 
 
 def wallet_view(*, nonce: int = 0, nonce_finalized: int = 0) -> WalletView:

@@ -186,6 +186,7 @@ class TestSomethingElseToApprove:
         assert (state.status, state.reason) == (RefundStatus.AWAITING_APPROVAL, StatusReason.DIGEST_CHANGED)
         assert state.digest != before
         assert not scene.read(refund).approved
+        assert scene.begin(refund, PAID_CHAIN.model_copy(update=change)) == state
         assert scene.views.refund(refund)["payouts"] == []
 
     def test_a_second_change_is_asked_for_and_written_down_as_well(self, scene: Scene, refund: str) -> None:

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import select, text
 
 from domain.errors import Conflict
-from ledger.clients import Caller, Role
+from domain.people import Role
+from ledger.clients import Caller
 from ledger.tables import Client
 from tests.ledger.scene import Scene
 

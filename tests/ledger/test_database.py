@@ -24,10 +24,14 @@ def test_a_database_that_is_away_is_a_matter_of_time() -> None:
 
 
 def test_what_fails_halfway_is_not_written_at_all(scene: Scene) -> None:
-    with pytest.raises(KeyError), scene.database.write() as session:
-        session.add(Account(id="a", username="a", status="active"))
-        session.flush()
-        raise KeyError
+    def fail_halfway() -> None:
+        with scene.database.write() as session:
+            session.add(Account(id="a", username="a", status="active"))
+            session.flush()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail_halfway()
 
     with scene.database.read() as session:
         assert session.get(Account, "a") is None

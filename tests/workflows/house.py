@@ -13,11 +13,12 @@ from temporalio.worker import Worker
 from domain.decisions import Action, ResolutionAction
 from domain.money import Money
 from domain.payments import CardPaymentRef, ChainPaymentRef
+from domain.people import Role
 from domain.policy import Handling, Policy, PolicyVersion
 from domain.refunds import TASK_QUEUE, RefundRequest, RefundStatus, refund_id, workflow_id
 from ledger import audit, migrate
 from ledger.billing import AccountRecord, DepositRecord, OrderRecord
-from ledger.clients import Clients, Role
+from ledger.clients import Clients
 from ledger.database import Database
 from ledger.feed import Feed
 from ledger.intake import Intake, Requester
@@ -245,6 +246,15 @@ class House:
         self.clock.ahead += timedelta(**duration)
         await self.temporal.sleep(timedelta(**duration))
         await self.settle()
+
+    async def result(self, refund: str) -> dict[str, Any]:
+        """Let time pass until the run has ended, and return its result."""
+        handle = self.handle(refund)
+        for _ in range(100):
+            if (await self.history(refund))[-1].HasField("workflow_execution_completed_event_attributes"):
+                return dict(await handle.result())
+            await self.temporal.sleep(timedelta(hours=12))
+        raise AssertionError(f"the run of {refund} does not end")
 
     async def settle(self) -> None:
         """Let every run that has something to do right now do it."""

@@ -44,7 +44,7 @@ async def test_a_denied_ownership_ends_the_refund_and_holds_nothing(house: House
 
     assert seen["status_reason"] == "ownership_denied"
     assert house.books() == {"spendable": 2000}
-    assert (await house.handle(refund).result())["status"] == "rejected"
+    assert (await house.result(refund))["status"] == "rejected"
 
 
 @walks((AWAITING_OWNERSHIP, EXPIRED))

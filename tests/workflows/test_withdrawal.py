@@ -24,6 +24,7 @@ async def standing_in(house: House, status: RefundStatus) -> str:
     by_mail = {"channel": "email", "payment_proof": "pi_dep_1"} if status == AWAITING_OWNERSHIP else {}
     refund = await house.request(**by_mail)
     await house.until(refund, status)
+    await house.settle()
     return refund
 
 
