@@ -38,6 +38,25 @@ _EVIDENCE_FIELDS = (
     "uncategorized_text",
 )
 
+NO_BILLING_DETAILS: Json = {
+    "address": dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state")),
+    "email": None,
+    "name": None,
+    "phone": None,
+    "tax_id": None,
+}
+
+AUTHORIZED: Json = {
+    "advice_code": None,
+    "network_advice_code": None,
+    "network_decline_code": None,
+    "network_status": "approved_by_network",
+    "reason": None,
+    "risk_level": "normal",
+    "seller_message": "Payment complete.",
+    "type": "authorized",
+}
+
 
 def refunded_amount(tables: Tables, charge_id: str | None) -> int:
     """Add up the refunds of a charge that have not failed and were not canceled."""
@@ -106,13 +125,7 @@ def charge_json(tables: Tables, charge: Charge) -> Json:
         "application_fee": None,
         "application_fee_amount": None,
         "balance_transaction": charge.id.replace("ch_", "txn_", 1) if charge.is_captured else None,
-        "billing_details": {
-            "address": dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state")),
-            "email": None,
-            "name": None,
-            "phone": None,
-            "tax_id": None,
-        },
+        "billing_details": NO_BILLING_DETAILS,
         "calculated_statement_descriptor": "SIMULATED",
         "captured": charge.is_captured,
         "created": charge.created,
@@ -127,16 +140,7 @@ def charge_json(tables: Tables, charge: Charge) -> Json:
         "livemode": False,
         "metadata": charge.metadata,
         "on_behalf_of": None,
-        "outcome": {
-            "advice_code": None,
-            "network_advice_code": None,
-            "network_decline_code": None,
-            "network_status": "approved_by_network",
-            "reason": None,
-            "risk_level": "normal",
-            "seller_message": "Payment complete.",
-            "type": "authorized",
-        },
+        "outcome": AUTHORIZED,
         "paid": True,
         "payment_intent": charge.payment_intent,
         "payment_method": charge.payment_method,

@@ -46,7 +46,7 @@ from tests.ledger.scene import (
     wallet_view,
 )
 
-EXAMPLES, STEPS = 50, 30  # as many as fit the time that people wait for a test run
+EXAMPLES, STEPS = 80, 30  # as many as fit the time that people wait for a test run
 
 HELD_STATES = frozenset([RefundStatus.AWAITING_APPROVAL, RefundStatus.PAYING, RefundStatus.CONFIRMING])
 NEXT_OUTCOMES = {
@@ -84,6 +84,7 @@ SIGHTINGS = [
 ]
 
 ACTIONS = [Action.APPROVE] * 5 + [Action.REJECT]
+RAILS = ["card", "crypto"]
 STAGES = ["asked", "approvable", "paying", "paying", "paid", "failed"]
 some = st.data()
 
@@ -133,7 +134,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(
         account=st.sampled_from(["a", "b"]),
-        rail=st.sampled_from(["card", "crypto"]),
+        rail=st.sampled_from(RAILS),
         money=st.sampled_from([(2000, "USD"), (3000, "USD"), (500, "EUR")]),
     )
     def deposit(self, account: str, rail: str, money: tuple[int, str]) -> None:
