@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from api.problems import ProblemType
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus, StatusReason, WaitingFor
 from domain.verdicts import Rule
@@ -100,7 +101,7 @@ def test_lock_files_hold_hashes_and_no_addresses() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [RefundStatus, StatusReason, WaitingFor, PayoutStatus, Rule], ids=lambda it: it.__name__
+    "words", [RefundStatus, StatusReason, WaitingFor, PayoutStatus, Rule, ProblemType], ids=lambda it: it.__name__
 )
 def test_the_glossary_explains_every_word_of_the_closed_lists(words: type[StrEnum]) -> None:
     glossary = (ROOT / "docs" / "glossary.md").read_text()

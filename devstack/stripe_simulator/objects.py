@@ -111,9 +111,23 @@ def payment_intent_json(payment: PaymentIntent) -> Json:
     }
 
 
+def _card_details(charge: Charge) -> Json:
+    card = TEST_CARDS[charge.test_card]
+    return {
+        "card": {
+            "amount_authorized": charge.amount,
+            "brand": card.brand,
+            "country": "US",
+            "funding": "credit",
+            "last4": card.last4,
+            "network": card.brand,
+        },
+        "type": "card",
+    }
+
+
 def charge_json(tables: Tables, charge: Charge) -> Json:
     """Show a charge with what was refunded of it and whether it is disputed."""
-    card = TEST_CARDS[charge.test_card]
     amount_refunded = refunded_amount(tables, charge.id)
     return {
         "id": charge.id,
@@ -144,17 +158,7 @@ def charge_json(tables: Tables, charge: Charge) -> Json:
         "paid": True,
         "payment_intent": charge.payment_intent,
         "payment_method": charge.payment_method,
-        "payment_method_details": {
-            "card": {
-                "amount_authorized": charge.amount,
-                "brand": card.brand,
-                "country": "US",
-                "funding": "credit",
-                "last4": card.last4,
-                "network": card.brand,
-            },
-            "type": "card",
-        },
+        "payment_method_details": _card_details(charge),
         "receipt_email": charge.receipt_email,
         "receipt_number": None,
         "receipt_url": None,
