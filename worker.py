@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Protocol
 
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
@@ -19,6 +20,7 @@ from activities.crypto import Chain, CryptoActivities
 from activities.payments import CardPayments, ChainPayments, PaymentActivities, PaymentReader
 from activities.wallets import TemporalWalletRuns
 from config import MissingSettingsError, Settings
+from domain.errors import NeedsOperator, TryAgain
 from domain.policy import Policy
 from domain.refunds import TASK_QUEUE
 from gateways.evm.chain import EvmChain
@@ -33,12 +35,18 @@ from ledger.messages import Messages
 from ledger.outbox import Outbox
 from ledger.payouts import Payouts
 from ledger.progress import Progress
-from workflows import sandbox
+from workflows import attributes, sandbox
 from workflows.refund import RefundWorkflow
 from workflows.wallet import WalletWorkflow
 
 ACTIVITY_THREADS = 16
 GRACEFUL_SHUTDOWN = timedelta(seconds=30)  # longer than any call to a provider may take to answer
+
+
+class Rail(Protocol):
+    """What every rail can tell of itself."""
+
+    def check(self) -> None: ...
 
 
 class CardRail(CardPayments, CardProcessor, Protocol):
@@ -69,7 +77,10 @@ def build_card(settings: Settings) -> StripeGateway | None:
     """Return the card processor, or None where no card rail is set up."""
     if settings.stripe_secret_key is None:
         return None
-    return StripeGateway(settings.stripe_secret_key, mode=settings.stripe_mode, api_base=settings.stripe_api_base)
+    try:
+        return StripeGateway(settings.stripe_secret_key, mode=settings.stripe_mode, api_base=settings.stripe_api_base)
+    except ValueError as error:
+        raise MissingSettingsError(f"REFUNDS_STRIPE_SECRET_KEY and REFUNDS_STRIPE_API_BASE: {error}") from None
 
 
 def build_worker(
@@ -119,6 +130,24 @@ def build_worker(
     )
 
 
+async def require_search_attributes(client: Client) -> None:
+    """Refuse to work where an upsert would fail: the run that makes one would be stuck for ever."""
+    request = ListSearchAttributesRequest(namespace=client.namespace)
+    known = await client.operator_service.list_search_attributes(request)
+    missing = [key.name for key in attributes.ALL if key.name not in known.custom_attributes]
+    if missing:
+        raise MissingSettingsError(f"Temporal's namespace lacks the search attributes {', '.join(missing)}.")
+
+
+def report_rails(rails: Mapping[str, Rail]) -> None:
+    """Say at the start which rail cannot work now. Refunds on it wait; those on the others go on."""
+    for name, rail in rails.items():
+        try:
+            rail.check()
+        except (TryAgain, NeedsOperator) as error:
+            logger.error("rail.unready rail=%s cause=%s", name, error.message)
+
+
 async def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then let running steps finish."""
     settings.require_rails()
@@ -127,20 +156,22 @@ async def run(settings: Settings) -> None:
         raise MissingSettingsError(
             "The database has another schema than this version: run `refunds serve --migrate`."
         )
+    policy, card = settings.load_policy(), build_card(settings)
     configured = load_chains(settings.chains) if settings.chains else ()
-    worker = build_worker(
-        await connect(),
-        database,
-        settings.load_policy(),
-        card=build_card(settings),
-        chains={chain.chain_id: build_chain(settings, chain) for chain in configured},
-        wallets={chain.chain_id: chain.wallet for chain in configured},
-    )
+    chains = {chain.chain_id: build_chain(settings, chain) for chain in configured}
+    wallets = {chain.chain_id: chain.wallet for chain in configured}
+    client = await connect()
+    await require_search_attributes(client)
+    worker = build_worker(client, database, policy, card=card, chains=chains, wallets=wallets)
+    rails: dict[str, Rail] = {f"chain {number}": chain for number, chain in chains.items()}
+    if card is not None:
+        rails["card"] = card
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with worker:
         logger.info("worker.started")
+        await asyncio.to_thread(report_rails, rails)
         await stop.wait()
     database.close()
 
