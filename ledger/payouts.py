@@ -207,6 +207,9 @@ def settle(session: Session, database: Database, row: Refund, payout: Payout, ou
         return
     if outcome.status == PayoutStatus.SUCCEEDED and outcome.reason is None:
         _settle_paid(session, database, row)
+    elif outcome.status == PayoutStatus.SUCCEEDED:
+        cases.capture_hold(session, database, row)  # the money has left, whatever else a person must look at
+        _attend(session, database, row, outcome.reason or StatusReason.PAYOUT_UNKNOWN)
     elif outcome.status == PayoutStatus.PENDING and outcome.reason is None:
         if row.status == RefundStatus.PAYING:
             _confirm(session, database, row)

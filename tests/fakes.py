@@ -102,7 +102,8 @@ class FakeChain:
     mined: dict[str, Sighting] = field(default_factory=dict)
     mines_at_once: bool = True
     mines_without_moving: bool = False
-    refuses: bool = False
+    refuses: set[str] = field(default_factory=set)
+    """Receivers to whom a transfer would fail."""
     is_away: bool = False
 
     def add_deposit(
@@ -117,7 +118,7 @@ class FakeChain:
         return self.deposits.get(payment.tx_hash, ChainPayment(settlement=Settlement.MISSING))
 
     def terms(self, to: str, amount_base_units: int) -> TransferTerms:
-        if self.refuses:
+        if to in self.refuses:
             raise NeedsOperator(StatusReason.ROUTE_UNKNOWN, "the receiver refuses the money")
         return TransferTerms(gas=21_000, max_fee_per_gas_wei=10, max_priority_fee_per_gas_wei=1)
 

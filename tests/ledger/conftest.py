@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from ledger import migrate
 from ledger.database import Database
+from ledger.tables import Row
 from tests.ledger.scene import Clock, Scene, enlist_people
 
 
@@ -26,30 +27,51 @@ def prepare(url: str) -> None:
 
 
 class PostgresServer:
-    """A PostgreSQL server whose databases are copies of one that was migrated once."""
+    """A PostgreSQL server with one prepared database, which each test finds as it was prepared.
+
+    Copying a database takes 200 ms and 8 MB, putting its few rows back 3 ms.
+    """
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
-        self._admin = create_engine(self.url, isolation_level="AUTOCOMMIT")
+        self._server = make_url(url)
+        self._admin = create_engine(self._server, isolation_level="AUTOCOMMIT")
         self._numbers = count(1)
-        self._made: list[str] = []
         self._run = f"{os.getpid()}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
-        prepare(self.new_database(copy_of="template1"))
-        self._template = self._made[0]
+        self.url = self.new_database()
+        prepare(self.url)
+        self._engine = create_engine(self.url)
+        self._tables = [table.name for table in Row.metadata.sorted_tables]
+        with self._engine.begin() as connection:
+            connection.execute(text("CREATE SCHEMA prepared"))
+            for table in self._tables:
+                connection.execute(text(f'CREATE TABLE prepared."{table}" AS TABLE public."{table}"'))
 
-    def new_database(self, copy_of: str | None = None) -> str:
-        """Make an empty database, or a copy of the migrated one, and return its URL."""
+    def reset(self) -> None:
+        """Put every row back; the role of a replica is not bound by the triggers that keep the trail."""
+        with self._engine.begin() as connection:
+            connection.execute(text("SET LOCAL session_replication_role = replica"))
+            connection.execute(text("SET LOCAL lock_timeout = '10s'"))
+            for table in self._tables:
+                connection.execute(text(f'DELETE FROM public."{table}"'))  # noqa: S608 - our own tables' names
+                kept = f'SELECT * FROM prepared."{table}"'  # noqa: S608 - our own tables' names
+                connection.execute(text(f'INSERT INTO public."{table}" {kept}'))
+
+    def new_database(self) -> str:
+        """Make an empty database and return its URL."""
         name = f"ledger_{self._run}_{next(self._numbers)}"
         with self._admin.connect() as connection:
-            connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{copy_of or self._template}"'))
-        self._made.append(name)
-        return self.url.set(database=name).render_as_string(hide_password=False)
+            connection.execute(text(f'CREATE DATABASE "{name}"'))
+        return self._server.set(database=name).render_as_string(hide_password=False)
+
+    def drop(self, url: str) -> None:
+        """Drop a database that was made here."""
+        with self._admin.connect() as connection:
+            connection.execute(text(f'DROP DATABASE "{make_url(url).database}" WITH (FORCE)'))
 
     def close(self) -> None:
-        """Drop what was made; a server from outside keeps nothing of us."""
-        with self._admin.connect() as connection:
-            for name in self._made:
-                connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        """Leave nothing behind: the server may be somebody else's."""
+        self._engine.dispose()
+        self.drop(self.url)
         self._admin.dispose()
 
 
@@ -69,7 +91,9 @@ def postgres() -> Iterator[PostgresServer]:
         for setting in ("fsync", "full_page_writes", "synchronous_commit"):
             connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
         connection.execute(text("SELECT pg_reload_conf()"))
-    yield PostgresServer(url)
+    server = PostgresServer(url)
+    yield server
+    server.close()
     process.cleanup()
     with suppress(OSError):
         shutil.rmtree(folder)
@@ -83,20 +107,27 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """The address of a migrated database that nobody else uses."""
-    if request.param == "postgres":
-        return str(request.getfixturevalue("postgres").new_database())
-    shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ledger.sqlite")
-    return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a prepared database that nobody else uses."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "ledger.sqlite")
+        yield f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    server.reset()
+    yield server.url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The address of a database without any table."""
-    if request.param == "postgres":
-        return str(request.getfixturevalue("postgres").new_database(copy_of="template1"))
-    return f"sqlite:///{tmp_path / 'empty.sqlite'}"
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.sqlite'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    made = server.new_database()
+    yield made
+    server.drop(made)
 
 
 @pytest.fixture

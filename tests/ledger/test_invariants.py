@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -23,7 +24,6 @@ from sqlalchemy import event, func, select
 from domain.decisions import Action, ResolutionAction
 from domain.errors import Refused
 from domain.money import Money
-from domain.payments import Dispute
 from domain.payouts import DEAD, PAID, PayoutOutcome, PayoutStatus
 from domain.refunds import UNPAID_ENDS, RefundStatus, StatusReason
 from domain.transfers import Sighting
@@ -31,9 +31,9 @@ from ledger import audit
 from ledger.books import Book
 from ledger.database import Database
 from ledger.tables import AuditHead, Deposit, Hold, Payout, Posting, Refund
+from tests.ledger.happenings import CARD_FACTS, CHAIN_FACTS, NEXT_OUTCOMES, SIGHTINGS
 from tests.ledger.scene import (
     CHAIN_ID,
-    DISPUTED_CARD,
     PAID_CARD,
     PAID_CHAIN,
     PEOPLE,
@@ -46,43 +46,15 @@ from tests.ledger.scene import (
     wallet_view,
 )
 
-EXAMPLES, STEPS = 80, 30  # as many as fit the time that people wait for a test run
+EXAMPLES, STEPS = 50, 30  # as many as fit the time that people wait for a test run
 
-HELD_STATES = frozenset([RefundStatus.AWAITING_APPROVAL, RefundStatus.PAYING, RefundStatus.CONFIRMING])
-NEXT_OUTCOMES = {
-    PayoutStatus.QUEUED: [PayoutStatus.UNKNOWN, PayoutStatus.PENDING, PayoutStatus.SUCCEEDED, PayoutStatus.FAILED],
-    PayoutStatus.UNKNOWN: [PayoutStatus.UNKNOWN, PayoutStatus.PENDING, PayoutStatus.SUCCEEDED, PayoutStatus.REFUSED],
-    PayoutStatus.PENDING: [PayoutStatus.UNKNOWN, PayoutStatus.SUCCEEDED, PayoutStatus.FAILED, PayoutStatus.CANCELED],
-    PayoutStatus.SUCCEEDED: [PayoutStatus.SUCCEEDED, PayoutStatus.FAILED],
-    PayoutStatus.FAILED: [PayoutStatus.FAILED, PayoutStatus.SUCCEEDED],
-}
-CARD_FACTS = [
-    PAID_CARD,
-    PAID_CARD,
-    PAID_CARD,
-    DISPUTED_CARD,
-    PAID_CARD.model_copy(update={"dispute": Dispute.LOST}),
-    PAID_CARD.model_copy(update={"status": "processing"}),
-    PAID_CARD.model_copy(update={"is_card": False}),
-]
-CHAIN_FACTS = [
-    PAID_CHAIN,
-    PAID_CHAIN,
-    PAID_CHAIN.model_copy(update={"block_number": 99}),
-    PAID_CHAIN.model_copy(update={"sender": "0x" + "77" * 20}),
-    PAID_CHAIN.model_copy(update={"sender": None}),
-]
-MINED = Sighting(is_mined=True, block_number=9, succeeded=True)
-FINAL = MINED.model_copy(update={"is_final": True})
-SIGHTINGS = [
-    None,
-    MINED,
-    FINAL,
-    FINAL,
-    FINAL.model_copy(update={"is_buried": True}),
-    FINAL.model_copy(update={"succeeded": False}),
-]
-
+STATES_OF_HOLD = {
+    RefundStatus.AWAITING_APPROVAL: ["active"],
+    RefundStatus.PAYING: ["active"],
+    RefundStatus.CONFIRMING: ["active", "captured"],  # captured: one more look at what was paid
+    RefundStatus.REFUNDED: ["captured"],
+} | {end: [None, "released", "charged_back"] for end in UNPAID_ENDS}
+STATES_OF_DEPOSIT = {"active": ["held"], "captured": ["refunded"], None: ["open", "charged_back"]}
 ACTIONS = [Action.APPROVE] * 5 + [Action.REJECT]
 RAILS = ["card", "crypto"]
 STAGES = ["asked", "approvable", "paying", "paying", "paid", "failed"]
@@ -227,7 +199,10 @@ class LedgerMachine(RuleBasedStateMachine):
     def begin(self, data: st.DataObject) -> None:
         row = self.draw_refund(data, RefundStatus.AWAITING_APPROVAL)
         facts = self.draw_facts(data, row)
-        self.twice(lambda: self.scene.begin(row.id, facts))
+        self.attempt(lambda: self.scene.begin(row.id, facts))
+        # Facts that change and change back find the approval of exactly this digest standing, and so may pay now.
+        if self.scene.row(row.id).status_reason != StatusReason.DIGEST_CHANGED:
+            self.twice(lambda: self.scene.begin(row.id, facts))
 
     @rule(data=some, urgency=st.sampled_from(["reminder", "expire", "attend"]))
     def time_passes(self, data: st.DataObject, urgency: str) -> None:
@@ -358,22 +333,14 @@ class LedgerMachine(RuleBasedStateMachine):
             holds = {hold.refund_id: hold for hold in session.scalars(select(Hold))}
             for row in session.scalars(select(Refund)):
                 hold = holds.get(row.id)
-                state = hold.state if hold else None
-                if row.status in HELD_STATES:
-                    assert state == "active"
-                elif row.status == RefundStatus.REFUNDED:
-                    assert state == "captured"
-                elif row.status in UNPAID_ENDS:
-                    assert state in (None, "released", "charged_back")
-                else:
-                    assert state in (None, "active", "captured")
+                may_be = STATES_OF_HOLD.get(RefundStatus(row.status), [None, "active", "captured"])
+                assert (hold.state if hold else None) in may_be
+            paid = set(session.scalars(select(Payout.refund_id).where(Payout.status.in_(PAID))))
+            assert paid == {hold.refund_id for hold in holds.values() if hold.state == "captured"}
             active = {hold.deposit_id: hold for hold in holds.values() if hold.state in ("active", "captured")}
             for deposit in session.scalars(select(Deposit)):
-                expected = {"active": "held", "captured": "refunded"}
-                if deposit.id in active:
-                    assert deposit.state == expected[active[deposit.id].state]
-                else:
-                    assert deposit.state in ("open", "charged_back")
+                kept = active.get(deposit.id)
+                assert deposit.state in STATES_OF_DEPOSIT[kept.state if kept else None]
 
     @invariant()
     def the_trail_holds_together(self) -> None:
@@ -381,6 +348,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert audit.verify(session) is None
 
 
+@pytest.mark.timeout(300)  # half a minute on an idle machine
 def test_the_ledger_keeps_its_promises_whatever_happens(sqlite_template: Path, tmp_path: Path) -> None:
     numbers = count(1)
 

@@ -114,22 +114,20 @@ def test_a_payout_that_fails_after_refunded_reopens_watch_and_books_at_once(scen
     ]
 
 
-@pytest.mark.parametrize(
-    ("reason", "kept"),
-    [
-        pytest.param(StatusReason.PAYOUT_DISPUTED, Book.REFUNDED, id="disputed after it was paid"),
-        pytest.param(StatusReason.REFUNDED_OUTSIDE, Book.REFUNDED, id="refunded outside as well"),
-    ],
-)
-def test_a_paid_refund_that_needs_a_person_keeps_its_books(
-    scene: Scene, refund: str, reason: StatusReason, kept: Book
+@pytest.mark.parametrize("before", [[], [PENDING], [SUCCEEDED]], ids=["at first sight", "after pending", "later"])
+def test_a_paid_refund_that_is_disputed_needs_a_person_and_is_booked_as_paid(
+    scene: Scene, refund: str, before: list[PayoutStatus]
 ) -> None:
-    scene.outcome(refund, SUCCEEDED)
+    for seen in before:
+        scene.outcome(refund, seen)
 
-    state = scene.outcome(refund, SUCCEEDED, reason)
+    for _ in range(2):
+        state = scene.outcome(refund, SUCCEEDED, StatusReason.PAYOUT_DISPUTED)
 
-    assert (state.status, state.reason) == (RefundStatus.NEEDS_ATTENTION, reason)
-    assert scene.in_book(kept) == 2000
+    assert (state.status, state.reason) == (RefundStatus.NEEDS_ATTENTION, StatusReason.PAYOUT_DISPUTED)
+    assert (scene.in_book(Book.REFUNDED), scene.hold_state(refund)) == (2000, "captured")
+    assert scene.findings() == ["payout_disputed"]
+    assert scene.outcome(refund, SUCCEEDED).status == RefundStatus.REFUNDED
 
 
 def test_worse_news_while_an_operator_looks_are_told_as_well(scene: Scene, refund: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.plugin import SimplePlugin
 from temporalio.testing import WorkflowEnvironment
 
 from domain.policy import Policy
@@ -38,11 +39,18 @@ def database(schema: Path, tmp_path: Path, clock: Clock) -> Iterator[Database]:
 
 
 @pytest.fixture
-async def env() -> AsyncIterator[WorkflowEnvironment]:
+def plugins() -> list[SimplePlugin]:
+    """Return what changes the worker; a file of tests may have its own."""
+    return []
+
+
+@pytest.fixture
+async def env(plugins: list[SimplePlugin]) -> AsyncIterator[WorkflowEnvironment]:
     """Start a server for this test alone: skipped time is global in it."""
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=str(Path(sys.executable).parent / "temporal-test-server"),
         data_converter=pydantic_data_converter,
+        plugins=plugins,
     ) as env:
         await env.client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(

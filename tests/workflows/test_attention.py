@@ -125,7 +125,7 @@ async def test_a_sender_that_is_unknown_at_the_last_check_and_known_again_needs_
 @walks((PAYING, NEEDS_ATTENTION))
 async def test_a_receiver_that_refuses_the_money_is_dead_before_a_nonce_and_can_be_given_up(house: House) -> None:
     house.deposit(rail="crypto")
-    house.chain.refuses = True
+    house.chain.refuses.add(SENDER)
     refund = await house.request(rail="crypto")
     await house.until(refund, AWAITING_APPROVAL)
     house.approve(refund)

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from temporalio.plugin import SimplePlugin
+from temporalio.worker import WorkerConfig
 
 from domain.refunds import RefundStatus, wallet_workflow_id, workflow_id
 from tests.fakes import CHAIN_ID, WALLET
@@ -11,7 +13,21 @@ from tests.workflows.lives import BEFORE_PAYING, OPEN_STATES, assert_paid_once, 
 
 PAYING, REFUNDED = RefundStatus.PAYING, RefundStatus.REFUNDED
 
+
+class KeepsNoRuns(SimplePlugin):
+    """Lets a worker replay the whole history with every step.
+
+    It also leaves no task behind for itself when it stops, for which this server would wait ten seconds.
+    """
+
+    def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
+        config = super().configure_worker(config)
+        config["max_cached_workflows"] = 0
+        return config
+
+
 in_every_state = pytest.mark.parametrize("status", OPEN_STATES, ids=str)
+replaying_every_step = pytest.mark.parametrize("plugins", [[KeepsNoRuns("keeps_no_runs")]], ids=["replaying"])
 on_both_rails = pytest.mark.parametrize("rail", ["card", "crypto"])
 
 
@@ -22,6 +38,7 @@ async def forget(house: House, workflow: str) -> None:
 
 @in_every_state
 @on_both_rails
+@replaying_every_step
 async def test_a_worker_that_dies_is_replaced_by_one_that_goes_on(
     stage: House, status: RefundStatus, rail: str
 ) -> None:
@@ -134,3 +151,17 @@ async def test_a_wallet_is_not_stopped_by_news_for_a_refund_whose_run_is_lost(ho
     assert_paid_once(house, "crypto")
     await house.wake(refund)
     assert (await house.result(refund))["status"] == "refunded"
+
+
+async def test_a_history_that_grows_long_is_left_behind_for_a_new_run_that_goes_on(house: House) -> None:
+    refund = await stand_in(house, RefundStatus.AWAITING_APPROVAL, "card")
+
+    for batch in range(42):
+        signals = [house.handle(refund).signal("approve", {"decision_id": f"{batch}/{it}"}) for it in range(100)]
+        await asyncio.gather(*signals)
+    await house.settle()
+    events = len(await house.history(refund))
+    await go_on_to_the_money(house, refund)
+
+    assert events < 4200
+    assert_paid_once(house, "card")

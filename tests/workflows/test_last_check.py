@@ -146,7 +146,7 @@ async def test_a_stopped_rail_holds_back_what_is_approved_until_it_is_started(ho
         session.add(RailStop(rail="card", operator="ann", reason="strange", stopped_at=house.now))
     house.approve(refund)
     await house.bring(refund, AWAITING_APPROVAL, reason="rail_stopped")
-    await house.skip(days=1)
+    await house.skip(hours=6)
     posts_while_stopped = house.card.posts
 
     with house.database.write() as session:

@@ -1,0 +1,136 @@
+"""The steps of a refund, called one by one as Temporal would call them, without Temporal."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from temporalio.testing import ActivityEnvironment
+
+from activities.card import CardActivities
+from activities.cases import CaseActivities
+from activities.crypto import CryptoActivities
+from activities.payments import PaymentActivities, PaymentReader
+from domain.refunds import RefundStatus, StatusReason
+from domain.runs import Attend, OpenRefund, PayoutKey, ReadRecords, RefundKey, Remind, WalletKey
+from ledger.checking import Checking
+from ledger.messages import Messages
+from ledger.outbox import Outbox
+from ledger.payouts import Payouts
+from ledger.progress import Progress
+from tests.fakes import CHAIN_ID, WALLET
+from tests.workflows.house import House
+
+Result = TypeVar("Result")
+
+
+class NoWalletRuns:
+    """Takes note of wallets that were woken."""
+
+    def __init__(self) -> None:
+        self.woken: list[str] = []
+
+    async def wake(self, key: WalletKey) -> None:
+        self.woken.append(key.wallet)
+
+
+class Steps:
+    """Each method is one step of a refund, run as an activity."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        database, policy = house.database, house.policy
+        self._checking = checking = Checking(database, policy)
+        payouts = Payouts(database, policy, {CHAIN_ID: WALLET})
+        self.wallet_runs = NoWalletRuns()
+        self._cases = CaseActivities(
+            intake=house.intake,
+            progress=Progress(database, policy),
+            waits=checking,
+            messages=Messages(database),
+            policy=policy,
+        )
+        reader = PaymentReader(house.card, {CHAIN_ID: house.chain})
+        self._payments = PaymentActivities(reader=reader, checking=checking, payouts=payouts)
+        self._cards = CardActivities(processor=house.card, payouts=payouts)
+        self._crypto = CryptoActivities(
+            chains={CHAIN_ID: house.chain},
+            outbox=Outbox(database),
+            refunds=house.intake,
+            wallet_runs=self.wallet_runs,
+            block_seconds=2,
+        )
+
+    def open_directly(self, refund: str) -> Any:
+        return _run(self._cases.open_refund, OpenRefund(raw=self.house.body("direct")))
+
+    def check(self, refund: str) -> Any:
+        return _run(self._payments.check_refund, RefundKey(refund_id=refund))
+
+    def read_records(self, refund: str) -> Any:
+        return _run(self._cases.read_records, ReadRecords(refund_id=refund, told=("made up",)))
+
+    def attend(self, refund: str) -> Any:
+        return _run(self._cases.attend, Attend(refund_id=refund, reason=StatusReason.FACTS_UNAVAILABLE))
+
+    def expire(self, refund: str) -> Any:
+        return _run(self._cases.expire, RefundKey(refund_id=refund))
+
+    def remind(self, refund: str) -> Any:
+        return _run(self._cases.remind, Remind(refund_id=refund, urgency="reminder"))
+
+    def answer_ticket(self, refund: str) -> Any:
+        return _run(self._cases.answer_ticket, RefundKey(refund_id=refund))
+
+    def begin(self, refund: str) -> Any:
+        return _run(self._payments.begin_payout, RefundKey(refund_id=refund))
+
+    def send_card(self, refund: str) -> Any:
+        return _run(self._cards.send_card_refund, self._payout(refund))
+
+    def look_at_card(self, refund: str) -> Any:
+        return _run(self._cards.look_at_card_refund, self._payout(refund))
+
+    def end_watch(self, refund: str) -> Any:
+        return _run(self._cards.end_watch, RefundKey(refund_id=refund))
+
+    def pump(self, refund: str) -> Any:
+        return _run(self._crypto.pump, WalletKey(chain_id=CHAIN_ID, wallet=WALLET))
+
+    async def wake_wallet(self, refund: str) -> Any:
+        return await ActivityEnvironment().run(self._crypto.wake_wallet, RefundKey(refund_id=refund))
+
+    def _payout(self, refund: str) -> PayoutKey:
+        return PayoutKey(refund_id=refund, attempt=self.house.see(refund)["attempt"])
+
+    # --- where a test begins ---
+
+    def identify_only(self, refund: str) -> None:
+        """Do the first half of a check: the deposit is found, and not judged yet."""
+        self._checking.identify(refund)
+
+    def requested(self, rail: str = "card", **changes: Any) -> str:
+        self.house.deposit(rail=rail)
+        return self.house.accept(rail=rail, **changes)
+
+    def awaiting_approval(self, rail: str = "card") -> str:
+        refund = self.requested(rail)
+        self.check(refund)
+        return refund
+
+    def approved(self, rail: str = "card") -> str:
+        refund = self.awaiting_approval(rail)
+        self.house.approve(refund)
+        return refund
+
+    def begun(self, rail: str = "card") -> str:
+        refund = self.approved(rail)
+        assert self.begin(refund).status == RefundStatus.PAYING
+        return refund
+
+    def paid(self) -> str:
+        refund = self.begun()
+        assert self.send_card(refund).status == RefundStatus.REFUNDED
+        return refund
+
+
+def _run(step: Callable[..., Result], argument: object) -> Result:
+    return ActivityEnvironment().run(step, argument)
