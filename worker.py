@@ -96,14 +96,17 @@ def build_worker(
     intake = Intake(database, policy)
     checking = Checking(database, policy)
     payouts = Payouts(database, policy, wallets)
+    progress = Progress(database, policy)
     cases = CaseActivities(
         intake=intake,
-        progress=Progress(database, policy),
+        progress=progress,
         waits=checking,
         messages=Messages(database),
         policy=policy,
     )
-    payments = PaymentActivities(reader=PaymentReader(card, chains), checking=checking, payouts=payouts)
+    payments = PaymentActivities(
+        reader=PaymentReader(card, chains), checking=checking, payouts=payouts, progress=progress
+    )
     cards = CardActivities(processor=card, payouts=payouts)
     crypto = CryptoActivities(
         chains=chains,
@@ -114,7 +117,7 @@ def build_worker(
     )
     steps: list[Callable[..., Any]] = [
         *(cases.open_refund, cases.read_records, cases.attend, cases.expire, cases.remind, cases.answer_ticket),
-        *(payments.check_refund, payments.begin_payout),
+        *(payments.check_refund, payments.begin_payout, payments.end_refund),
         *(cards.send_card_refund, cards.look_at_card_refund, cards.end_watch),
         *(crypto.wake_wallet, crypto.pump),
     ]

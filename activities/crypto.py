@@ -15,8 +15,6 @@ from domain.refunds import RefundState, StatusReason
 from domain.runs import PumpReport, RefundKey, WalletKey
 from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
 
-KEY_TROUBLE_SECONDS = 30.0
-
 
 class Chain(Protocol):
     """One chain with the wallet that pays on it."""
@@ -44,6 +42,10 @@ class Outbox(Protocol):
     def cannot_sign(self, queued: QueuedPayout, reason: StatusReason, detail: str) -> None: ...
 
     def low_on_funds(self, chain_id: int, address: str, needed: int, balance: int) -> None: ...
+
+    def delay(self, queued: QueuedPayout, cause: str) -> None: ...
+
+    def lose_nonce(self, sent: SentPayout) -> bool: ...
 
     def sent(self, chain_id: int, address: str) -> list[SentPayout]: ...
 
@@ -95,47 +97,27 @@ class CryptoActivities:
     @activity.defn
     @translated
     def pump(self, key: WalletKey) -> PumpReport:
-        """Turn the outbox once: sign what waits, send what is not in a block, look at every known hash.
+        """Turn the outbox once: look at every known hash, send what is not in a block, sign what waits.
 
         Safe to run any number of times and twice at once: a nonce belongs to one payout for ever, and
-        only stored bytes are ever sent.
+        only stored bytes are ever sent. What is under way comes first: trouble with a new payout must
+        not keep an older one from being seen.
         """
         chain = self._chains.get(key.chain_id)
         if chain is None:
             raise TryAgain(f"chain {key.chain_id} is not configured")
         with beating():
-            changed = self._sign_waiting(key, chain, self._outbox.sent(key.chain_id, key.wallet))
-            open_payouts = self._outbox.sent(key.chain_id, key.wallet)
-            for sent in open_payouts:
-                if self._look_and_send(chain, sent):
-                    changed.append(sent.refund_id)
-        left = self._outbox.queued(key.chain_id, key.wallet) + list(open_payouts)
-        return PumpReport(open_payouts=len(left), changed=tuple(changed))
-
-    def _sign_waiting(self, key: WalletKey, chain: Chain, sent: list[SentPayout]) -> list[str]:
-        """Sign what waits and the balance covers; return refunds that cannot be signed and went to a person."""
-        stuck: list[str] = []
-        waiting = self._outbox.queued(key.chain_id, key.wallet)
-        if not waiting:
-            return stuck
-        view = chain.wallet_view()
-        promised = sum(payout.cost_base_units_max for payout in sent if payout.status == PayoutStatus.UNKNOWN)
-        balance = view.balance_base_units - promised
-        for queued in waiting:
-            try:
-                terms = chain.terms(queued.destination, queued.amount_base_units)
-                needed = queued.amount_base_units + terms.fee_wei_max
-                if needed > balance:
-                    self._outbox.low_on_funds(key.chain_id, key.wallet, needed, balance)
-                    break
-                if self._outbox.sign(queued, terms, view, chain.sign) is not None:
-                    balance -= needed
-            except NeedsOperator as error:
-                if error.reason == StatusReason.RAIL_STOPPED:  # the key itself: no payout of this wallet can go
-                    raise TryAgain(error.message, after_seconds=KEY_TROUBLE_SECONDS) from error
-                self._outbox.cannot_sign(queued, StatusReason(error.reason), error.message)
-                stuck.append(queued.refund_id)
-        return stuck
+            sent = self._outbox.sent(key.chain_id, key.wallet)
+            changed = [payout.refund_id for payout in sent if self._look_and_send(chain, payout)]
+            if any(payout.status == PayoutStatus.UNKNOWN for payout in sent):
+                changed += self._find_lost_nonces(key, chain)
+            changed += self._sign_waiting(key, chain)
+            fresh = {payout.nonce for payout in sent}
+            for payout in self._outbox.sent(key.chain_id, key.wallet):
+                if payout.nonce not in fresh and self._look_and_send(chain, payout):
+                    changed.append(payout.refund_id)
+        left = self._outbox.queued(key.chain_id, key.wallet), self._outbox.sent(key.chain_id, key.wallet)
+        return PumpReport(open_payouts=sum(len(payouts) for payouts in left), changed=tuple(changed))
 
     def _look_and_send(self, chain: Chain, sent: SentPayout) -> bool:
         """Look at all of a payout's hashes; send its newest bytes again while none is in a block."""
@@ -147,3 +129,46 @@ class CryptoActivities:
         newest = sent.transactions[-1]
         self._outbox.record_send(newest.tx_hash, chain.broadcast(newest.raw))
         return changed
+
+    def _find_lost_nonces(self, key: WalletKey, chain: Chain) -> list[str]:
+        """Bring payouts before a person whose nonce something else has finally used: they can never land."""
+        view = chain.wallet_view()
+        lost = [
+            payout
+            for payout in self._outbox.sent(key.chain_id, key.wallet)
+            if payout.status == PayoutStatus.UNKNOWN and payout.nonce < view.nonce_finalized
+        ]
+        return [payout.refund_id for payout in lost if self._outbox.lose_nonce(payout)]
+
+    def _sign_waiting(self, key: WalletKey, chain: Chain) -> list[str]:
+        """Sign what waits and the balance covers; return refunds that cannot be signed and went to a person."""
+        waiting = self._outbox.queued(key.chain_id, key.wallet)
+        if not waiting:
+            return []
+        view = chain.wallet_view()
+        under_way = self._outbox.sent(key.chain_id, key.wallet)
+        balance = view.balance_base_units - sum(
+            payout.cost_base_units_max for payout in under_way if payout.status == PayoutStatus.UNKNOWN
+        )
+        stuck: list[str] = []
+        for queued in waiting:
+            try:
+                balance -= self._sign(key, chain, queued, view, balance)
+            except TryAgain as error:  # this one waits; what a receiver's code does must not stop the others
+                self._outbox.delay(queued, error.message)
+            except NeedsOperator as error:
+                if error.reason == StatusReason.RAIL_STOPPED:  # the key itself: no payout of this wallet can go
+                    self._outbox.delay(queued, error.message)
+                    continue
+                self._outbox.cannot_sign(queued, StatusReason(error.reason), error.message)
+                stuck.append(queued.refund_id)
+        return stuck
+
+    def _sign(self, key: WalletKey, chain: Chain, queued: QueuedPayout, view: WalletView, balance: int) -> int:
+        """Sign one payout; return what it takes from the balance, 0 where it was not signed."""
+        terms = chain.terms(queued.destination, queued.amount_base_units)
+        needed = queued.amount_base_units + terms.fee_wei_max
+        if needed > balance:
+            self._outbox.low_on_funds(key.chain_id, key.wallet, needed, balance)
+            return 0
+        return needed if self._outbox.sign(queued, terms, view, chain.sign) is not None else 0

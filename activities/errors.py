@@ -31,14 +31,14 @@ def translated(step: Callable[P, R]) -> Callable[P, R]:
                     if isinstance(error, NotReady)
                     else ApplicationErrorCategory.UNSPECIFIED
                 ),
-            ) from error
+            ) from None
         except NeedsOperator as error:
             raise ApplicationError(
                 error.message, error.reason, type=type(error).__name__, non_retryable=True
-            ) from error
+            ) from None
         except Refused as error:
             raise ApplicationError(
                 error.message, error.field, type=type(error).__name__, non_retryable=True
-            ) from error
+            ) from None
 
     return run

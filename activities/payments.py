@@ -1,6 +1,6 @@
 """Steps that read the payment behind a deposit: judge it, and judge it again right before paying."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from temporalio import activity
@@ -46,6 +46,12 @@ class Payouts(Protocol):
     def begin(self, refund_id: str, facts: PaymentFacts) -> RefundState: ...
 
 
+class Progress(Protocol):
+    """Where recorded acts are applied."""
+
+    def read_records(self, refund_id: str, told: Sequence[str], facts: PaymentFacts | None = None) -> RefundState: ...
+
+
 class PaymentReader:
     """Reads a payment on the rail it came by."""
 
@@ -72,10 +78,11 @@ class PaymentReader:
 class PaymentActivities:
     """Judging a deposit by fresh facts. No personal data leaves these steps: facts go from provider to ledger."""
 
-    def __init__(self, *, reader: PaymentReader, checking: Checking, payouts: Payouts) -> None:
+    def __init__(self, *, reader: PaymentReader, checking: Checking, payouts: Payouts, progress: Progress) -> None:
         self._reader = reader
         self._checking = checking
         self._payouts = payouts
+        self._progress = progress
 
     @activity.defn
     @translated
@@ -96,3 +103,10 @@ class PaymentActivities:
         """Read the payment once more, and record the payout if everything still holds."""
         facts = self._reader.read(self._payouts.payment(key.refund_id), refund_id=key.refund_id)
         return self._payouts.begin(key.refund_id, facts)
+
+    @activity.defn
+    @translated
+    def end_refund(self, key: RefundKey) -> RefundState:
+        """Read the payment once more, and end the refund unpaid if its money did not leave by another way."""
+        facts = self._reader.read(self._payouts.payment(key.refund_id), refund_id=key.refund_id)
+        return self._progress.read_records(key.refund_id, (), facts)

@@ -1,17 +1,16 @@
 """Errors as RFC 9457 problems: one closed list of types, one table from our errors to them."""
 
 import math
-import re
 from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
+from api.complaints import first, safe_path
 from api.strict_json import MalformedJson
 from domain.errors import NotAuthenticated, NotFound, Refused, TryAgain
 
@@ -126,12 +125,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _by_status)
 
 
-def safe_path(path: str) -> str:
-    """Keep field names that look like ours: a name that a caller made up may be anything."""
-    parts = [part if re.fullmatch(r"[A-Za-z0-9_-]{1,40}", part, re.ASCII) else "?" for part in path.split(".")]
-    return ".".join(parts[:8])
-
-
 def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)  # noqa: S101 - Starlette hands each handler its own class
     detail, headers = error.message, {}
@@ -162,21 +155,8 @@ def _http(request: Request, error: Exception) -> Response:
 
 def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - see above
-    field, rule, message = _first(error.errors()[0])
-    detail = f"{safe_path(field)}: {message}"
+    field, rule, detail = first(error.errors())
     return answer(_id(request), ProblemType.INVALID_REQUEST, detail, field=field, rule=rule)
-
-
-def _first(complaint: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return field, rule and message of pydantic's complaint, without anything that was sent."""
-    where, *path = [str(part) for part in complaint["loc"]]
-    if path[:1] == ["payment"] and path[1:2] in (["card"], ["crypto"]):
-        del path[1]  # pydantic names the branch that it took, which is no field
-    if complaint["type"] in ("union_tag_invalid", "union_tag_not_found"):
-        return ".".join([*path, "rail"]), "enum", "must be card or crypto"  # pydantic's own words repeat the value
-    if complaint["type"] in ("model_attributes_type", "model_type"):
-        return ".".join(path) or where, "object", "must be an object"
-    return ".".join(path) or where, complaint["type"], complaint["msg"].removeprefix("Value error, ")
 
 
 def _by_status(request: Request, error: Exception) -> Response:

@@ -78,9 +78,16 @@ class Telling:
             return
         running = await self._runs.running()
         for refund_id, ticket in unfinished:
-            if refund_id not in running:
+            if refund_id in running:
+                continue
+            try:
                 await self._runs.tell(refund_id, ticket)
-                log.warning("run.started_again", refund_id=refund_id)
+            except TryAgain:
+                raise
+            except Exception as error:  # noqa: BLE001 - one refund's fault must not keep the others waiting
+                log.error("news.refused", refund_id=refund_id, error=type(error).__name__)
+                continue
+            log.warning("run.started_again", refund_id=refund_id)
 
     async def sweep(self) -> None:
         """Do one round, bounded by the ledger's list; a Temporal that is away ends it with `TryAgain`."""

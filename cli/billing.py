@@ -19,6 +19,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 TIME_OF = {"account": None, "deposit": "paid_at", "order": "created_at"}
 ORDER_OF_KINDS = list(TIME_OF)
 TRIES = 10
+LISTED_MAX = 20  # more of them no one reads; -o json holds all
 PAUSE_SECONDS = 1.0  # what the API asks for when its database is busy
 
 
@@ -47,8 +48,13 @@ def import_file(
     api = Api.from_environment()
     recorded = dict.fromkeys(TIME_OF, 0)
     lines, refused = _read(file.read())
-    for bad in refused:
+    if not lines and not refused:
+        say("The file holds no records.")
+    for bad in refused[:LISTED_MAX]:
         _complain(bad)
+    listed = max(len(refused), LISTED_MAX)  # what the API refuses later fills the rest of the list
+    if len(refused) > LISTED_MAX:
+        say(f"... and {len(refused) - LISTED_MAX} more; is this JSON Lines?")
     unreachable: NotReachable | None = None
     sent = 0
     for line in sorted(lines, key=_when):
@@ -57,15 +63,18 @@ def import_file(
             recorded[line.kind] += 1
         except BadLine as bad:
             refused.append(bad)
-            _complain(bad)
+            if len(refused) <= listed:
+                _complain(bad)
         except NotReachable as error:
             unreachable = error
             break
         sent += 1
+    if len(refused) > listed:
+        say(f"... and {len(refused) - listed} more")
     _report(recorded, refused, len(lines) - sent, output)
     if unreachable is not None:
         raise NotReachable(f"{unreachable.message} Import the same file again: what is recorded stays as it is.")
-    if refused:
+    if refused or not lines:
         raise typer.Exit(Exit.REFUSED)
 
 

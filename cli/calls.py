@@ -61,8 +61,9 @@ class Api:
             raise CommandFailed(Exit.USAGE, "REFUNDS_TOKEN is missing: the token that `operators add` printed.")
         return cls(os.environ.get("REFUNDS_API_URL") or DEFAULT_URL, token)
 
-    def get(self, path: str, query: dict[str, Any] | None = None) -> Any:
-        return self._call("GET", path, params={name: it for name, it in (query or {}).items() if it is not None})
+    def get(self, path: str, query: dict[str, Any] | None = None, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Any:
+        given = {name: it for name, it in (query or {}).items() if it is not None}
+        return self._call("GET", path, params=given, timeout=timeout_seconds)
 
     def put(self, path: str, body: Any) -> Any:
         return self._call("PUT", path, json=body)

@@ -9,6 +9,7 @@ import typer
 from cli import pictures
 from cli.calls import Api, refund_path
 from cli.exits import CommandFailed, Exit
+from cli.following import follow
 from cli.output import Format, Output, plain, say, write, write_json
 from cli.refunds import RefundId, show_refund
 from domain.decisions import Action, ResolutionAction
@@ -44,7 +45,18 @@ def approve(
         _ask(refund)
     if acknowledge:
         decision["acknowledge"] = acknowledge
-    _record(api, refund_id, decision | ({"reason": reason} if reason else {}), output, record_only=record_only)
+    if reason:
+        decision["reason"] = reason
+    if record_only:
+        _print_for_delivery(_record(api, refund, decision, "?deliver=false"), decision, output)
+        return
+    answer = _record(api, refund, decision)
+    seen = follow(api, _approved(answer), refund, answer)
+    if output == Format.JSON:
+        write_json(seen)
+        return
+    for line in pictures.what_came_of_it(seen):
+        write(line)
 
 
 def reject(
@@ -56,8 +68,10 @@ def reject(
 ) -> None:
     """Reject a refund; the money that it held is released."""
     api = Api.from_environment()
-    decision = _decision(api.get(refund_path(refund_id)), Action.REJECT, digest, decision_id)
-    _record(api, refund_id, decision | {"reason": reason}, output)
+    refund = api.get(refund_path(refund_id))
+    decision = _decision(refund, Action.REJECT, digest, decision_id) | {"reason": reason}
+    answer = _record(api, refund, decision)
+    show_refund(follow(api, "rejected by you; the held money is released.", refund, answer), output)
 
 
 def confirm_owner(
@@ -80,7 +94,11 @@ def confirm_owner(
     }
     if deposit is not None:
         body["deposit_id"] = deposit
-    show_refund(Api.from_environment().post(refund_path(refund_id, "ownership"), body), output)
+    api = Api.from_environment()
+    before = api.get(refund_path(refund_id))
+    answer = api.post(refund_path(refund_id, "ownership"), body)
+    recorded = "ownership denied by you; the refund is rejected." if deny else "ownership confirmed by you."
+    show_refund(follow(api, recorded, before, answer), output)
 
 
 def resolve(
@@ -97,7 +115,10 @@ def resolve(
         "action": action.value,
         "reason": reason,
     } | ({"evidence": evidence} if evidence is not None else {})
-    show_refund(Api.from_environment().post(refund_path(refund_id, "resolution"), body), output)
+    api = Api.from_environment()
+    before = api.get(refund_path(refund_id))
+    answer = api.post(refund_path(refund_id, "resolution"), body)
+    show_refund(follow(api, f"resolved by you with {action.value}.", before, answer), output)
 
 
 def _decision(refund: pictures.Refund, action: Action, digest: str | None, decision_id: str | None) -> dict[str, Any]:
@@ -119,17 +140,28 @@ def _ask(refund: pictures.Refund) -> None:
         raise CommandFailed(Exit.REFUSED, "Nothing was decided.")
 
 
-def _record(api: Api, refund_id: str, decision: dict[str, Any], output: Format, *, record_only: bool = False) -> None:
-    path = refund_path(refund_id, "decisions") + ("?deliver=false" if record_only else "")
+def _record(api: Api, refund: dict[str, Any], decision: dict[str, Any], query: str = "") -> dict[str, Any]:
+    """Record a decision and return the API's answer; when that is lost, tell how to ask again."""
     try:
-        refund = api.post(path, decision)
+        answer: dict[str, Any] = api.post(refund_path(refund["id"], "decisions") + query, decision)
     except CommandFailed as error:
         if error.status == Exit.NOT_REACHABLE:
             say(f"It may have been recorded; the same again is safe: --decision-id {decision['decision_id']}")
         raise
-    if not record_only:
-        show_refund(refund, output)
-        return
+    return answer
+
+
+def _approved(refund: pictures.Refund) -> str:
+    """Tell what an approval leads to: where several people must approve, the money waits for the last."""
+    needed = refund["approvals_needed"] or 1
+    people = {it["operator"] for it in refund["decisions"] if it["digest"] == refund["digest"]}
+    if len(people) < needed:
+        return f"approved by you; {needed} people must approve."
+    return "approved by you; the refund follows."
+
+
+def _print_for_delivery(refund: pictures.Refund, decision: dict[str, Any], output: Format) -> None:
+    say("Recorded: approved by you; the refund follows once the decision is delivered.")
     told = {
         "decision_id": decision["decision_id"],
         "refund_id": refund["id"],
@@ -138,9 +170,9 @@ def _record(api: Api, refund_id: str, decision: dict[str, Any], output: Format, 
     }
     if output == Format.JSON:
         write_json(told)
-    else:
-        for name, value in told.items():
-            write(f"{name}: {plain(value)}")
+        return
+    for name, value in told.items():
+        write(f"{name}: {plain(value)}")
 
 
 def _new_id(kind: str) -> str:

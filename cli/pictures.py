@@ -1,42 +1,55 @@
 """A refund in words: what an operator reads before they decide."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from cli.output import columns, plain
-from domain.money import format_minor
+from domain.money import NATIVE, format_minor
 
 Refund = Mapping[str, Any]
 
+NATIVE_DECIMALS = 18  # of every EVM chain's own coin; a token's are its own affair, so it stays in base units
+TELLING = ("reason", "provider_ref", "tx_hash")  # what of an audit entry's detail a person looks for
 
-def in_short(refund: Refund) -> tuple[str, ...]:
-    """Return one line of a list."""
-    return (
-        refund["id"],
-        refund["status"],
-        refund["status_reason"] or "-",
-        f"{refund['ticket']['system']}:{refund['ticket']['id']}",
-        refund["account_id"],
-        credited(refund),
-        refund["rail"],
-        refund["updated_at"],
+
+def in_short(refunds: Sequence[Refund]) -> list[str]:
+    """Return a list, two lines a refund: the first fits 100 columns, the second holds names of any length."""
+    heads = columns(
+        [
+            ("ID", "STATUS", "CREDITED", "RAIL", "UPDATED"),
+            *((it["id"], it["status"], credited(it), it["rail"], _to_the_second(it["updated_at"])) for it in refunds),
+        ]
     )
-
-
-SHORT_HEADER = ("ID", "STATUS", "REASON", "TICKET", "ACCOUNT", "CREDITED", "RAIL", "UPDATED")
+    return [heads[0], *(line for pair in zip(heads[1:], map(_names, refunds), strict=True) for line in pair)]
 
 
 def in_full(refund: Refund) -> list[str]:
     """Return everything, line by line."""
-    lines = at_stake(refund)
+    return at_stake(refund) + _history(refund)
+
+
+def what_came_of_it(refund: Refund) -> list[str]:
+    """Return where a refund stands and what happened, for who has just read what is at stake."""
+    return columns([("refund", refund["id"]), ("status", _standing(refund))]) + _history(refund)
+
+
+def _history(refund: Refund) -> list[str]:
+    lines: list[str] = []
     for title, rows in (
         (
             "decisions",
-            [(it["recorded_at"], it["operator"], it["action"], it["reason"]) for it in refund["decisions"]],
+            [
+                (_to_the_second(it["recorded_at"]), it["operator"], it["action"], it["reason"])
+                for it in refund["decisions"]
+            ],
         ),
         ("payouts", [_payout(it) for it in refund["payouts"]]),
-        ("messages", [(it["written_at"], it["kind"], it["text"]) for it in refund["messages"]]),
-        ("timeline", [(it["at"], it["event"], it["actor"], it["subject"]) for it in refund["timeline"]]),
+        ("messages", [(_to_the_second(it["written_at"]), it["kind"], it["text"]) for it in refund["messages"]]),
+        (
+            "timeline",
+            [(_to_the_second(it["at"]), it["event"], it["actor"], _told(it)) for it in refund["timeline"]],
+        ),
     ):
         if rows:
             lines += ["", title, *(f"  {line}" for line in columns(rows))]
@@ -82,7 +95,16 @@ def amount(refund: Refund) -> str:
         return "-"
     if payment["rail"] == "card":
         return f"{_money(payment)} of payment {payment['payment_intent']}"
-    return f"{payment['amount_base_units']} base units of {payment['asset']} on chain {payment['chain_id']}"
+    return f"{coins(payment['amount_base_units'], payment['asset'])} on chain {payment['chain_id']}"
+
+
+def coins(amount_base_units: str, asset: str) -> str:
+    """Return a chain amount, which is never rounded: the native coin also in whole coins."""
+    if asset != NATIVE:
+        return f"{amount_base_units} base units of {asset}"
+    whole, part = divmod(int(amount_base_units), 10**NATIVE_DECIMALS)
+    written = f"{whole}.{part:0{NATIVE_DECIMALS}d}".rstrip("0").removesuffix(".")
+    return f"{written} ({amount_base_units} base units) of the native coin"
 
 
 def credited(refund: Refund) -> str:
@@ -103,4 +125,28 @@ def _standing(refund: Refund) -> str:
 
 def _payout(payout: Mapping[str, Any]) -> tuple[Any, ...]:
     where = payout["provider_ref"] if payout["rail"] == "card" else payout["tx_hash"]
-    return (f"attempt {payout['attempt']}", payout["rail"], payout["status"], where, payout.get("to"))
+    return (f"attempt {payout['attempt']}", payout["rail"], payout["status"], where, payout.get("to"), _paid(payout))
+
+
+def _paid(payout: Mapping[str, Any]) -> str:
+    if payout["rail"] == "card":
+        return "" if payout["amount_minor"] is None else _money(payout)
+    known = payout["amount_base_units"] is not None and payout["asset"] is not None
+    return coins(payout["amount_base_units"], payout["asset"]) if known else ""
+
+
+def _told(entry: Mapping[str, Any]) -> str:
+    """Return what an entry of the timeline is about, and nothing where it says all by its name."""
+    parts = [entry["subject"], *(entry["detail"].get(name) for name in TELLING)]
+    return ", ".join(str(part) for part in parts if part is not None)
+
+
+def _names(refund: Refund) -> str:
+    ticket = f"{refund['ticket']['system']}:{refund['ticket']['id']}"
+    reason = [refund["status_reason"]] if refund["status_reason"] else []
+    return "    " + plain(", ".join([ticket, f"account {refund['account_id']}", *reason]))
+
+
+def _to_the_second(moment: str) -> str:
+    """Return a time of the API without its fractions, in UTC."""
+    return datetime.fromisoformat(moment).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

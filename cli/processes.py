@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.exits import CommandFailed, Exit, leave
+from cli.output import say
 from config import MissingSettingsError, Settings
 
 
@@ -31,8 +32,17 @@ def up(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line once everything is ready.")] = False,
 ) -> None:
     """Run the whole service on this machine, with a Temporal, a chain and a card processor of its own."""
+    if not as_json:
+        say("starting ...")  # the first start fetches and migrates, and silence looks like a fault
     module = _devstack("devstack.stack")
-    _run(lambda: module.up(data_dir, as_json))
+
+    def until_stopped() -> int:
+        status: int = module.up(data_dir, as_json)
+        if status == Exit.DONE and not as_json:
+            say("stopped.")
+        return status
+
+    _run(until_stopped)
 
 
 def demo() -> None:

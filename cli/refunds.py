@@ -9,7 +9,8 @@ from api import strict_json
 from cli import pictures
 from cli.calls import Api, refund_path
 from cli.exits import CommandFailed, Exit
-from cli.output import Format, Output, columns, say, write, write_json
+from cli.following import follow
+from cli.output import Format, Output, say, write, write_json
 from domain.errors import InvalidRequest
 from domain.refunds import Channel, Rail, RefundStatus
 
@@ -40,6 +41,8 @@ def request(
         if ticket is None or rail is None:
             raise CommandFailed(Exit.USAGE, "Give --ticket and --rail, or --file.")
         system, _, identifier = ticket.partition(":")
+        if not system or not identifier:
+            raise CommandFailed(Exit.USAGE, "--ticket is system:id, such as zammad:4711.")
         named = {"id": account, "username": username}
         body = {
             "ticket": _given(system=system, id=identifier, url=ticket_url),
@@ -50,7 +53,11 @@ def request(
             "locale": locale,
             **_given(deposit_id=deposit, payment_proof=proof),
         }
-    show_refund(Api.from_environment().post("/v1/refunds", body), output)
+    api = Api.from_environment()
+    refund = api.post("/v1/refunds", body)
+    asked = f"{refund['ticket']['system']}:{refund['ticket']['id']} asks for refund {refund['id']}."
+    begun = {"status": RefundStatus.CHECKING.value, "status_reason": None}
+    show_refund(follow(api, asked, begun, refund), output)
 
 
 def withdraw(
@@ -59,8 +66,10 @@ def withdraw(
     output: Output = Format.TABLE,
 ) -> None:
     """Record that the customer changed their mind; once paying has begun it is too late."""
-    answer = Api.from_environment().post(refund_path(refund_id, "withdraw"), {"reason": reason})
-    show_refund(answer, output)
+    api = Api.from_environment()
+    before = api.get(refund_path(refund_id))
+    answer = api.post(refund_path(refund_id, "withdraw"), {"reason": reason})
+    show_refund(follow(api, "the customer withdrew; nothing is paid.", before, answer), output)
 
 
 def list_refunds(
@@ -85,7 +94,7 @@ def list_refunds(
     if output == Format.JSON:
         write_json(page)
         return
-    for line in columns([pictures.SHORT_HEADER, *map(pictures.in_short, page["items"])]):
+    for line in pictures.in_short(page["items"]):
         write(line)
     if page["next_cursor"]:
         say(f"There are more: --cursor {page['next_cursor']}")

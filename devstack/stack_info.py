@@ -44,11 +44,20 @@ class StackInfo(BaseModel):
 
     def as_table(self) -> str:
         """Write it for a person."""
-        rows = [("API", self.api), ("console", self.console), ("Temporal", self.temporal)]
+        rows = [("API", self.api), ("Temporal", self.temporal)]
         rows += [("Temporal UI", self.temporal_ui)] if self.temporal_ui else []
         rows += [("Stripe", f"{self.stripe} ({self.stripe_key})")]
         for chain in self.chains:
             rows.append((f"chain {chain.chain_id}", f"{chain.rpc} (deposits to {chain.deposit_address})"))
         rows += [(f"token of {name}", token) for name, token in self.tokens.items()]
         width = max(len(name) for name, _ in rows)
-        return "\n".join(f"{name:<{width}}  {value}" for name, value in rows)
+        return "\n".join([*(f"{name:<{width}}  {value}" for name, value in rows), *self._for_the_command_line()])
+
+    def _for_the_command_line(self) -> list[str]:
+        """Write lines to copy: the help desk asks, an approver decides."""
+        lines = []
+        for role, person in (("helpdesk", "the help desk"), ("approver_1", "an approver")):
+            if role in self.tokens:
+                lines += ["", f"In another terminal, to use `refunds` as {person}:"]
+                lines += [f"export REFUNDS_API_URL={self.api} REFUNDS_TOKEN={self.tokens[role]}"]
+        return lines

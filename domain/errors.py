@@ -81,8 +81,22 @@ class WrongState(Conflict):
 
     type = "wrong-state"
 
+    acts = (
+        ("take the decision", "decidable", "awaiting_approval", "can be decided"),
+        ("have its ownership", "confirmable", "awaiting_ownership", "can have its ownership confirmed"),
+        (
+            "be withdrawn",
+            "withdrawable",
+            "checking, awaiting_ownership, awaiting_orders or awaiting_approval",
+            "can be withdrawn",
+        ),
+        ("be resolved", "resolvable", "needs_attention", "can be resolved"),
+    )
+    """How an act begins, the rule that it breaks, where a refund must stand for it, and what it can do there."""
+
     def __init__(self, act: str, status: str) -> None:
-        super().__init__(f"A refund that is {status} cannot {act}.", field="status", rule=act)
+        rule, wanted, can = next(it for begins, *it in self.acts if act.startswith(begins))
+        super().__init__(f"This refund is {status}; only one that is {wanted} {can}.", field="status", rule=rule)
 
 
 class InsufficientBalance(Conflict):

@@ -54,6 +54,10 @@ def write_message(
             return REJECTIONS.get(reason) if reason else None
         case RefundStatus.WITHDRAWN:
             return "Your request was withdrawn. Your balance is yours to use again."
+        case RefundStatus.EXPIRED if reason == StatusReason.ORDERS_UNDECIDED:
+            return "An order on this deposit is still open, so this request was closed. A new ticket may ask again."
+        case RefundStatus.EXPIRED if reason == StatusReason.PAYMENT_UNDECIDED:
+            return "The payment of this deposit never settled, so this request was closed."
         case RefundStatus.EXPIRED:
             return "We did not hear from you, so this request was closed. A new ticket may ask again."
         case RefundStatus.DUPLICATE:

@@ -145,6 +145,8 @@ class StatusReason(StrEnum):
     OPERATOR_REJECTED = "operator_rejected"
     CUSTOMER_WITHDREW = "customer_withdrew"
     CUSTOMER_DID_NOT_ANSWER = "customer_did_not_answer"
+    ORDERS_UNDECIDED = "orders_undecided"
+    PAYMENT_UNDECIDED = "payment_undecided"
     FACTS_UNAVAILABLE = "facts_unavailable"
     ROUTE_UNKNOWN = "route_unknown"
     PAYOUT_SENDING = "payout_sending"
@@ -316,6 +318,7 @@ class RefundState(BaseModel):
     currency: str | None = None
     attempt: int = 1
     approved: bool = False
+    is_ending: bool = False
     digest: str | None = None
     chain_id: int | None = None
     wallet: str | None = None

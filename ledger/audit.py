@@ -70,7 +70,7 @@ def sealed(salt: str, text: str) -> str:
 
     The key lies beside the text: once both are erased, the hash tells nothing about the person any more.
     """
-    return hmac.new(salt.encode(), text.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(salt.encode(), text.encode(errors="backslashreplace"), hashlib.sha256).hexdigest()
 
 
 def first_break(entries: Iterable[AuditEntry], head: AuditHead) -> str | None:

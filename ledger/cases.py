@@ -30,7 +30,7 @@ def get(session: Session, refund_id: str) -> Refund:
     return row
 
 
-def state_of(session: Session, row: Refund, *, approved: bool = False) -> RefundState:
+def state_of(session: Session, row: Refund, *, approved: bool = False, is_ending: bool = False) -> RefundState:
     """Return what a run needs to know of its refund."""
     deposit = session.get(Deposit, row.deposit_id) if row.deposit_id else None
     payout = session.get(Payout, (row.id, row.attempt))
@@ -49,6 +49,7 @@ def state_of(session: Session, row: Refund, *, approved: bool = False) -> Refund
             "currency": deposit.currency if deposit else None,
             "attempt": row.attempt,
             "approved": approved,
+            "is_ending": is_ending,
             "digest": row.digest,
             "chain_id": payout.chain_id if payout else None,
             "wallet": payout.wallet if payout else None,
@@ -217,6 +218,26 @@ def charge_back_hold(session: Session, database: Database, row: Refund) -> None:
     session.get_one(Deposit, hold.deposit_id).state = DepositState.CHARGED_BACK.value
     session.flush()
     note(session, database, row, "hold.charged_back", detail={"deposit_id": hold.deposit_id})
+
+
+def charge_back_spendable(session: Session, database: Database, row: Refund) -> None:
+    """Book what is left of a deposit that nobody holds as taken back by the customer's bank."""
+    deposit = session.get_one(Deposit, row.deposit_id)
+    if deposit.state != DepositState.OPEN:
+        return
+    deposit.state = DepositState.CHARGED_BACK.value
+    left = books.in_book(session, deposit.id, Book.SPENDABLE)
+    books.move(
+        session,
+        key=f"charged_back/{deposit.id}",
+        at=database.now(),
+        account_id=deposit.account_id,
+        currency=deposit.currency,
+        source=Book.SPENDABLE,
+        target=Book.CHARGED_BACK,
+        parts={deposit.id: left},
+    )
+    note(session, database, row, "deposit.charged_back", detail={"deposit_id": deposit.id, "amount_minor": left})
 
 
 def end_unpaid(

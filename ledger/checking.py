@@ -24,11 +24,20 @@ from domain.verdicts import Outcome, Rule, Verdict
 from ledger import cases
 from ledger.billing import payment_of
 from ledger.database import Database
+from ledger.endings import attend, end, hold_back, report_lost_payment, withdraw
 from ledger.findings import open_finding
 from ledger.intake import has_unread_proof, is_charge, proves
 from ledger.tables import Deposit, OwnershipConfirmation, Refund, Withdrawal
 
 Missing = tuple[StatusReason, WaitingFor]
+
+# The waits that may run out, and what a refund is then ended for.
+EXPIRED_REASONS: dict[str, StatusReason] = {
+    WaitingFor.PAYMENT_PROOF: StatusReason.CUSTOMER_DID_NOT_ANSWER,
+    WaitingFor.DEPOSIT: StatusReason.CUSTOMER_DID_NOT_ANSWER,
+    WaitingFor.ORDERS: StatusReason.ORDERS_UNDECIDED,
+    WaitingFor.PAYMENT: StatusReason.PAYMENT_UNDECIDED,
+}
 
 
 class Checking:
@@ -56,9 +65,9 @@ class Checking:
         """Find the deposit and the proof of ownership; return the payment to read, or None while it waits."""
         with self._database.write() as session:
             row = cases.get(session, refund_id)
-            if session.get(Withdrawal, row.id) is not None and RefundStatus(row.status) in WITHDRAWABLE:
-                withdraw(session, self._database, row)
-            elif row.status == RefundStatus.CHECKING:
+            if is_withdrawn(session, row) and withdraw(session, self._database, row):
+                return cases.state_of(session, row), None
+            if row.status == RefundStatus.CHECKING:
                 self._identify(session, row)
             if row.status not in (RefundStatus.CHECKING, RefundStatus.AWAITING_ORDERS) or row.deposit_id is None:
                 return cases.state_of(session, row), None
@@ -70,7 +79,8 @@ class Checking:
         if row.deposit_id is None:
             deposit = self._meant(session, row, on_rail)
             row.deposit_id = deposit.id if deposit else None
-        proof_fails = row.payment_proof is not None and not any(proves(row.payment_proof, it) for it in on_rail)
+        meant = [it for it in on_rail if row.deposit_id in (None, it.id)]
+        proof_fails = row.payment_proof is not None and not any(proves(row.payment_proof, it) for it in meant)
         if proof_fails and row.channel == Channel.TICKET:
             cases.end_unpaid(session, self._database, row, RefundStatus.REJECTED, StatusReason.PROOF_MATCHES_NOTHING)
             return
@@ -139,19 +149,18 @@ class Checking:
         """Apply the rules and hold the deposit if they pass; a refund that is past judging stays as it is."""
         with self._database.write() as session:
             row = cases.get(session, refund_id)
-            if session.get(Withdrawal, row.id) is not None and RefundStatus(row.status) in WITHDRAWABLE:
-                withdraw(session, self._database, row)
+            if is_withdrawn(session, row):
+                withdraw(session, self._database, row, facts)
             elif row.status in (RefundStatus.CHECKING, RefundStatus.AWAITING_ORDERS):
                 deposit = session.get_one(Deposit, row.deposit_id)
                 verdict = verdict_for(session, row, deposit, facts, self._policy)
                 row.verdict = verdict.model_dump(mode="json")
-                self._follow(session, row, deposit, verdict)
+                self._follow(session, row, deposit, verdict, facts)
             return cases.state_of(session, row)
 
-    def _follow(self, session: Session, row: Refund, deposit: Deposit, verdict: Verdict) -> None:
+    def _follow(self, session: Session, row: Refund, deposit: Deposit, verdict: Verdict, facts: PaymentFacts) -> None:
         if verdict.outcome == Outcome.FAIL:
-            code = verdict.result(Rule.CLEAN).code
-            self._end_failed(session, row, verdict, is_duplicate=code == "held_by_other_refund")
+            self._end_failed(session, row, verdict, facts)
             return
         if verdict.outcome == Outcome.WAIT:
             on_orders = verdict.result(Rule.UNUSED).outcome == Outcome.WAIT
@@ -175,13 +184,15 @@ class Checking:
             return
         ask_approval(session, self._database, self._policy, row, verdict, StatusReason.APPROVAL_NEEDED)
 
-    def _end_failed(self, session: Session, row: Refund, verdict: Verdict, *, is_duplicate: bool) -> None:
-        if is_duplicate and row.status == RefundStatus.CHECKING:
-            row.duplicate_of = str(verdict.result(Rule.CLEAN).facts["held_by"])
+    def _end_failed(self, session: Session, row: Refund, verdict: Verdict, facts: PaymentFacts) -> None:
+        clean = verdict.result(Rule.CLEAN)
+        if clean.code == "held_by_other_refund" and row.status == RefundStatus.CHECKING:
+            row.duplicate_of = str(clean.facts["held_by"])
             status, reason = RefundStatus.DUPLICATE, StatusReason.HELD_BY_OTHER_REFUND
         else:
             status, reason = RefundStatus.INELIGIBLE, verdict.failed_reason
-        cases.end_unpaid(session, self._database, row, status, reason)
+        if end(session, self._database, row, facts, status, reason):
+            report_lost_payment(session, self._database, row, facts)
 
     def attend(self, refund_id: str, reason: StatusReason) -> RefundState:
         """Bring a refund before an operator; one that has ended or stands there already stays as it is.
@@ -190,44 +201,30 @@ class Checking:
         """
         with self._database.write() as session:
             row = cases.get(session, refund_id)
-            if session.get(Withdrawal, row.id) is not None and RefundStatus(row.status) in WITHDRAWABLE:
-                withdraw(session, self._database, row)
-            elif row.status in (RefundStatus.CHECKING, RefundStatus.PAYING, RefundStatus.CONFIRMING):
+            if is_withdrawn(session, row) and withdraw(session, self._database, row):
+                return cases.state_of(session, row)
+            is_begun = row.status in (RefundStatus.PAYING, RefundStatus.CONFIRMING)
+            if is_begun and reason == StatusReason.FACTS_UNAVAILABLE:
+                pass  # the answer to the step that began the payout was lost: the payout goes on
+            elif is_begun or row.status == RefundStatus.CHECKING:
                 attend(session, self._database, row, reason)
             elif row.status == RefundStatus.AWAITING_ORDERS:
                 cases.move(session, self._database, row, RefundStatus.CHECKING, None)
                 attend(session, self._database, row, reason)
             elif row.status == RefundStatus.AWAITING_APPROVAL:
-                self._hold_back(session, row, reason)
+                hold_back(session, self._database, row, reason)
             return cases.state_of(session, row)
 
-    def _hold_back(self, session: Session, row: Refund, reason: StatusReason) -> None:
-        cases.move(
-            session,
-            self._database,
-            row,
-            RefundStatus.AWAITING_APPROVAL,
-            reason,
-            waiting_for=WaitingFor.OPERATOR,
-        )
-        open_finding(
-            session,
-            self._database,
-            kind=reason.value,
-            key=f"refund/{row.id}/{row.attempt}/held_back/{reason}",
-            evidence={"attempt": row.attempt},
-            refund_id=row.id,
-        )
-
     def expire(self, refund_id: str) -> RefundState:
-        """End a wait for the customer, whose time the run's timer has measured; an answer that came wins."""
+        """End a wait whose time the run's timer has measured; an answer that came wins.
+
+        Only waits for the customer, an order or a payment end so. What an operator must do never expires.
+        """
         with self._database.write() as session:
             row = cases.get(session, refund_id)
-            waits = row.status in (RefundStatus.AWAITING_OWNERSHIP, RefundStatus.AWAITING_ORDERS)
-            if waits and not has_unapplied(session, row):
-                cases.end_unpaid(
-                    session, self._database, row, RefundStatus.EXPIRED, StatusReason.CUSTOMER_DID_NOT_ANSWER
-                )
+            reason = EXPIRED_REASONS.get(row.waiting_for or "")
+            if reason is not None and not has_unapplied(session, row):
+                end(session, self._database, row, None, RefundStatus.EXPIRED, reason)
             return cases.state_of(session, row)
 
     def remind(self, refund_id: str, urgency: str) -> RefundState:
@@ -243,7 +240,7 @@ class Checking:
                     evidence={"status": row.status, "attempt": row.attempt},
                     refund_id=row.id,
                 )
-                if row.status == RefundStatus.AWAITING_APPROVAL:
+                if row.waiting_for == WaitingFor.APPROVAL:  # one that is held back keeps the reason it is held by
                     cases.move(
                         session,
                         self._database,
@@ -255,9 +252,9 @@ class Checking:
             return cases.state_of(session, row)
 
 
-def withdraw(session: Session, database: Database, row: Refund) -> None:
-    """End a refund that the customer took back before anything was paid."""
-    cases.end_unpaid(session, database, row, RefundStatus.WITHDRAWN, StatusReason.CUSTOMER_WITHDREW)
+def is_withdrawn(session: Session, row: Refund) -> bool:
+    """Tell whether the customer took the refund back while it still may be."""
+    return RefundStatus(row.status) in WITHDRAWABLE and session.get(Withdrawal, row.id) is not None
 
 
 def has_unapplied(session: Session, row: Refund) -> bool:
@@ -333,19 +330,3 @@ def ask_approval(
     )
     if row.version == before:  # the digest changed a second time: the same place, and yet something else to approve
         cases.note(session, database, row, f"refund.{row.status}", actor=actor, detail=detail)
-
-
-def attend(session: Session, database: Database, row: Refund, reason: StatusReason, **detail: str) -> None:
-    """Bring a refund before an operator, with a finding that names it."""
-    cases.move(
-        session, database, row, RefundStatus.NEEDS_ATTENTION, reason, waiting_for=WaitingFor.OPERATOR, detail=detail
-    )
-    row.due_at = None
-    open_finding(
-        session,
-        database,
-        kind=reason.value,
-        key=f"refund/{row.id}/{row.version}/{reason}",
-        evidence={"attempt": row.attempt, **detail},
-        refund_id=row.id,
-    )

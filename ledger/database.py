@@ -29,7 +29,11 @@ class Database:
     def __init__(self, url: str, clock: Clock = utc_now) -> None:
         self.url = make_url(url)
         self.now = clock
-        self.engine = _sqlite_engine(self.url) if self.is_sqlite else create_engine(self.url, pool_pre_ping=True)
+        self.engine = (
+            _sqlite_engine(self.url)
+            if self.is_sqlite
+            else create_engine(self.url, hide_parameters=True, pool_pre_ping=True)
+        )
 
     @property
     def is_sqlite(self) -> bool:
@@ -70,14 +74,21 @@ def _translated() -> Iterator[None]:
         # Deadlocks, lock time-outs and shutdowns are subclasses of the driver's operational error.
         if not (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)):
             raise
-        raise TryAgain(f"the database did not answer ({type(error.orig).__name__})") from error
+        raise TryAgain(f"the database did not answer ({type(error.orig).__name__})") from None
+
+
+def _postgresql_engine(url: URL) -> Engine:
+    # Errors travel into Temporal's history, so they must not carry the values of a statement.
+    return create_engine(url, hide_parameters=True, pool_pre_ping=True)
 
 
 def _sqlite_engine(url: URL) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     # The driver's own BEGIN is deferred: two readers that both turn writers would deadlock. We begin ourselves.
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None})
+    engine = create_engine(
+        url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None}
+    )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _: Any) -> None:

@@ -22,6 +22,9 @@ from ledger.tables import Account, Deposit, Order, OrderPart, Payout, Refund
 PENDING, CHARGED, CANCELLED = "pending", "charged", "cancelled"
 
 # Who pays for an order in each of its states.
+# Where a cancelled order's money goes back to: never into spendable while its deposit is not the customer's.
+FREED_TO = {DepositState.HELD: Book.HELD, DepositState.CHARGED_BACK: Book.CHARGED_BACK}
+
 BOOK_OF_ORDER = {PENDING: Book.RESERVED, CHARGED: Book.USED}
 
 
@@ -170,7 +173,7 @@ class Feed:
         source = BOOK_OF_ORDER[order.status]
         for part in session.scalars(select(OrderPart).where(OrderPart.order_id == order.id)).all():
             deposit = session.get_one(Deposit, part.deposit_id)
-            target = Book.HELD if deposit.state == DepositState.HELD else Book.SPENDABLE
+            target = FREED_TO.get(DepositState(deposit.state), Book.SPENDABLE)
             self._shift(session, order, source, target, {part.deposit_id: part.amount_minor})
             session.delete(part)
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from domain.errors import InvalidRequest
+from domain.errors import Conflict, InvalidRequest
 from domain.policy import Policy
 from domain.refunds import (
     AccountRef,
@@ -19,7 +19,7 @@ from domain.refunds import (
     StatusReason,
     refund_id,
 )
-from ledger import cases
+from ledger import audit, cases
 from ledger.database import Database
 from ledger.tables import Account, Deposit, Refund
 
@@ -53,6 +53,8 @@ class Intake:
         """Write the row of a new refund; raise `InvalidRequest` naming field and rule, and write nothing."""
         with self._database.write() as session:
             row = session.get(Refund, refund_id(request.ticket))
+            if row is not None and row.requester == DIRECT.name != requester.name:
+                _refuse_other_account(session, row, request)
             if row is None:
                 account = self._check(session, request)
                 row = self._insert(session, request, requester, account)
@@ -118,6 +120,7 @@ class Intake:
             received_at=now,
             ownership=(OwnershipLevel.HELPDESK_ASSERTED if vouched else OwnershipLevel.UNVERIFIED).value,
             attempt=1,
+            salt=audit.new_salt(),
             news_at=now,
             created_at=now,
             updated_at=now,
@@ -143,6 +146,16 @@ class Intake:
 def has_unread_proof(row: Refund) -> bool:
     """Tell whether a repeated mail brought a proof since the refund began to wait for one."""
     return row.status_reason == StatusReason.PROOF_MISSING and row.payment_proof is not None
+
+
+def _refuse_other_account(session: Session, row: Refund, request: RefundRequest) -> None:
+    """Whoever can start runs in Temporal must not be able to take a customer's ticket for another account."""
+    if _account(session, request.account).id != row.account_id:
+        raise Conflict(
+            "A run that nobody vouched for took this ticket first.",
+            field="account",
+            rule="same_account",
+        )
 
 
 def proof_rail(proof: str) -> Rail:

@@ -19,7 +19,7 @@ class Messages:
         """Write the message that fits where the refund stands now, if the customer is to hear of it."""
         with self._database.write() as session:
             row = cases.get(session, refund_id)
-            kind = f"{row.status}/{row.status_reason}"[:32]
+            kind = f"{row.status}/{row.status_reason}"
             if session.get(Message, (row.id, kind, row.attempt)) is not None:
                 return
             deposit = session.get(Deposit, row.deposit_id) if row.deposit_id else None

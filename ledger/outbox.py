@@ -16,6 +16,8 @@ from ledger.tables import ChainTransaction, Payout, RailStop, Wallet
 # geth keeps 16 pending transactions of one sender in its pool; more would be dropped or stall behind a gap.
 IN_FLIGHT_MAX = 16
 
+DELAY_TOLD_SECONDS = 300  # a node that is away for a moment is no matter for people
+
 
 class Outbox:
     """One wallet's payouts, in the order of their nonces. No path leads back from a nonce to not sent."""
@@ -107,6 +109,35 @@ class Outbox:
             if payout.status == PayoutStatus.QUEUED:
                 outcome = PayoutOutcome(status=PayoutStatus.REFUSED, reason=reason, detail=detail)
                 settle(session, self._database, cases.get(session, queued.refund_id), payout, outcome)
+
+    def delay(self, queued: QueuedPayout, cause: str) -> None:
+        """Tell people, once, of a payout that could not be signed for some time; it goes on being tried."""
+        with self._database.write() as session:
+            payout = session.get_one(Payout, (queued.refund_id, queued.attempt))
+            waited_seconds = (self._database.now() - payout.begun_at).total_seconds()
+            if payout.status == PayoutStatus.QUEUED and waited_seconds >= DELAY_TOLD_SECONDS:
+                open_finding(
+                    session,
+                    self._database,
+                    kind="payout_delayed",
+                    key=f"payout_delayed/{queued.refund_id}/{queued.attempt}",
+                    evidence={"attempt": queued.attempt, "cause": cause[:200]},
+                    refund_id=queued.refund_id,
+                )
+
+    def lose_nonce(self, sent: SentPayout) -> bool:
+        """Bring a payout before an operator whose nonce was finally used by something else.
+
+        Nothing is released and nothing is paid anew: the node may be wrong, and its bytes are still sent.
+        """
+        with self._database.write() as session:
+            row = cases.get(session, sent.refund_id)
+            before = row.status
+            outcome = PayoutOutcome(
+                status=PayoutStatus.UNKNOWN, reason=StatusReason.PAYOUT_UNKNOWN, detail="nonce used elsewhere"
+            )
+            settle(session, self._database, row, session.get_one(Payout, (sent.refund_id, sent.attempt)), outcome)
+            return row.status != before
 
     def low_on_funds(self, chain_id: int, address: str, needed: int, balance: int) -> None:
         """Write once per shortage that the wallet cannot pay what is approved."""

@@ -8,15 +8,16 @@ from sqlalchemy.orm import Session
 from domain.decisions import Action, Standing
 from domain.errors import NotFound
 from domain.money import Money
-from domain.payments import ChainPaymentRef, Dispute, PaymentFacts, PaymentRef
+from domain.payments import ChainPaymentRef, PaymentFacts, PaymentRef
 from domain.payouts import DEAD, CardPayout, PayoutOutcome, PayoutStatus
 from domain.policy import Policy
 from domain.refunds import Rail, RefundState, RefundStatus, StatusReason, WaitingFor
-from domain.verdicts import Outcome, Rule, Verdict
+from domain.verdicts import Outcome, Verdict
 from ledger import cases
 from ledger.billing import payment_of
-from ledger.checking import amount_to_pay, ask_approval, attend, digest_for, verdict_for, withdraw
+from ledger.checking import amount_to_pay, ask_approval, digest_for, verdict_for
 from ledger.database import Database
+from ledger.endings import attend, end, hold_back, withdraw
 from ledger.findings import open_finding
 from ledger.records import standing_of, why_not_approve
 from ledger.tables import Decision, Deposit, Hold, Payout, RailStop, Refund, Wallet, Withdrawal
@@ -53,19 +54,15 @@ class Payouts:
 
     def _begin(self, session: Session, row: Refund, facts: PaymentFacts) -> None:
         if session.get(Withdrawal, row.id) is not None:
-            withdraw(session, self._database, row)
+            withdraw(session, self._database, row, facts)
             return
         deposit = session.get_one(Deposit, row.deposit_id)
         verdict = verdict_for(session, row, deposit, facts, self._policy)
-        dispute = verdict.result(Rule.CLEAN).facts.get("dispute")
-        if dispute == Dispute.OPEN:
-            self._stay(session, row, StatusReason.PAYOUT_DISPUTED)  # the bank may still take it: nothing is released
-        elif verdict.outcome == Outcome.FAIL or not cases.is_whole(session, session.get(Hold, row.id)):
-            if dispute == Dispute.LOST:
-                cases.charge_back_hold(session, self._database, row)
+        is_whole = cases.is_whole(session, session.get(Hold, row.id))
+        if verdict.outcome == Outcome.FAIL or not is_whole:
             row.verdict = verdict.model_dump(mode="json")
             reason = verdict.failed_reason if verdict.outcome == Outcome.FAIL else StatusReason.UNUSED_FAILED
-            cases.end_unpaid(session, self._database, row, RefundStatus.INELIGIBLE, reason)
+            end(session, self._database, row, facts, RefundStatus.INELIGIBLE, reason)
         elif verdict.outcome == Outcome.WAIT:
             self._stay(session, row, StatusReason.PAYMENT_UNSETTLED)
         elif verdict.destination is None or not self._has_wallet(deposit):
@@ -84,13 +81,16 @@ class Payouts:
         return deposit.chain_id is None or deposit.chain_id in self._wallets
 
     def _stay(self, session: Session, row: Refund, reason: StatusReason) -> None:
+        if reason != StatusReason.APPROVAL_NEEDED:
+            hold_back(session, self._database, row, reason)
+            return
         cases.move(
             session,
             self._database,
             row,
             RefundStatus.AWAITING_APPROVAL,
             reason,
-            waiting_for=WaitingFor.APPROVAL if reason == StatusReason.APPROVAL_NEEDED else WaitingFor.OPERATOR,
+            waiting_for=WaitingFor.APPROVAL,
         )
 
     def _is_approved(self, session: Session, row: Refund, verdict: Verdict) -> bool:

@@ -1,26 +1,27 @@
 """Carries out what people have recorded, in recorded order, when the run comes to read it."""
 
-import hashlib
 from collections.abc import Sequence
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.decisions import ResolutionAction, Standing
-from domain.payouts import PayoutStatus
+from domain.payments import PaymentFacts
+from domain.payouts import DEAD, PayoutStatus
 from domain.policy import Policy
 from domain.refunds import (
-    WITHDRAWABLE,
     OwnershipLevel,
+    Rail,
     RefundState,
     RefundStatus,
     StatusReason,
     WaitingFor,
 )
 from domain.verdicts import Verdict
-from ledger import cases
-from ledger.checking import ask_approval, withdraw
+from ledger import audit, cases
+from ledger.checking import ask_approval, is_withdrawn
 from ledger.database import Database
+from ledger.endings import end, withdraw
 from ledger.intake import has_unread_proof
 from ledger.records import standing_of
 from ledger.tables import (
@@ -36,7 +37,6 @@ from ledger.tables import (
 )
 
 UNBACKED_LINES_MAX = 100  # lines of a refund's timeline that calls without a record behind them may fill
-IDENTIFIER_LENGTH_MAX = 128  # characters, as long as the ids that our own calls accept
 
 
 UNBACKED = "signal.without_record"
@@ -49,32 +49,39 @@ class Progress:
         self._database = database
         self._policy = policy
 
-    def read_records(self, refund_id: str, told: Sequence[str]) -> RefundState:
+    def read_records(self, refund_id: str, told: Sequence[str], facts: PaymentFacts | None = None) -> RefundState:
         """Apply what is recorded and not applied yet; write down what was told but stands nowhere.
 
-        `told` are ids that came by signal or update. `approved` in the answer: payment may begin.
+        `told` are ids that came by signal or update. In the answer `approved` says that payment may begin,
+        `is_ending` that the refund is to end unpaid once fresh `facts` show that its hold may be given back.
         """
         with self._database.write() as session:
             row = cases.get(session, refund_id)
             for identifier in told:
                 self._note_unbacked(session, row, identifier)
-            approved = False
-            if session.get(Withdrawal, row.id) is not None and RefundStatus(row.status) in WITHDRAWABLE:
-                withdraw(session, self._database, row)
+            approved, ended = False, True
+            if is_withdrawn(session, row):
+                ended = withdraw(session, self._database, row, facts)
             elif row.status == RefundStatus.AWAITING_OWNERSHIP:
                 self._apply_confirmations(session, row)
             elif row.status == RefundStatus.AWAITING_APPROVAL:
-                standing = self._standing(session, row)
+                standing = standing_of(session, row, self._policy)
                 approved = standing == Standing.APPROVED
+                if standing == Standing.REJECTED:
+                    ended = self._reject(session, row, facts, StatusReason.OPERATOR_REJECTED)
             elif row.status == RefundStatus.NEEDS_ATTENTION:
-                self._apply_resolutions(session, row)
-            return cases.state_of(session, row, approved=approved)
+                ended = self._apply_resolutions(session, row, facts)
+            return cases.state_of(session, row, approved=approved, is_ending=not ended)
 
-    def _standing(self, session: Session, row: Refund) -> Standing:
-        standing = standing_of(session, row, self._policy)
-        if standing == Standing.REJECTED:
-            cases.end_unpaid(session, self._database, row, RefundStatus.REJECTED, StatusReason.OPERATOR_REJECTED)
-        return standing
+    def _reject(
+        self,
+        session: Session,
+        row: Refund,
+        facts: PaymentFacts | None,
+        reason: StatusReason,
+        actor: str = cases.SERVICE,
+    ) -> bool:
+        return end(session, self._database, row, facts, RefundStatus.REJECTED, reason, actor=actor)
 
     def _apply_confirmations(self, session: Session, row: Refund) -> None:
         unapplied = select(OwnershipConfirmation).where(
@@ -97,7 +104,8 @@ class Progress:
             row.deposit_id = None
             cases.move(session, self._database, row, RefundStatus.CHECKING, None)
 
-    def _apply_resolutions(self, session: Session, row: Refund) -> None:
+    def _apply_resolutions(self, session: Session, row: Refund, facts: PaymentFacts | None) -> bool:
+        """Apply resolutions in recorded order; return False where giving up must wait for facts or a dispute."""
         unapplied = select(Resolution).where(Resolution.refund_id == row.id, Resolution.is_applied.is_(False))
         for resolution in session.scalars(unapplied.order_by(Resolution.seq)).all():
             resolution.is_applied = True
@@ -113,17 +121,18 @@ class Progress:
                 case ResolutionAction.PAID_OUTSIDE:
                     self._paid_outside(session, row, resolution)
                 case ResolutionAction.GIVE_UP:
-                    cases.end_unpaid(
-                        session,
-                        self._database,
-                        row,
-                        RefundStatus.REJECTED,
-                        StatusReason.OPERATOR_GAVE_UP,
-                        actor=resolution.operator,
-                    )
+                    gave_up = StatusReason.OPERATOR_GAVE_UP
+                    resolution.is_applied = self._reject(session, row, facts, gave_up, resolution.operator)
+                    if not resolution.is_applied:
+                        return False
+        return True
 
     def _look_again(self, session: Session, row: Refund, resolution: Resolution) -> None:
         payout = session.get(Payout, (row.id, row.attempt))
+        if payout is not None and payout.status in DEAD and row.rail == Rail.CRYPTO:
+            # The pump cares for no dead payout, so looking would wait for ever. Retry or giving up is open.
+            cases.note(session, self._database, row, "resolution.nothing_to_see", subject=resolution.resolution_id)
+            return
         status = RefundStatus.CONFIRMING if payout is not None else RefundStatus.CHECKING
         waiting_for = (WaitingFor.PROVIDER if row.rail == "card" else WaitingFor.CHAIN) if payout else None
         cases.move(session, self._database, row, status, None, waiting_for=waiting_for, actor=resolution.operator)
@@ -188,7 +197,6 @@ class Progress:
 
     def _note_unbacked(self, session: Session, row: Refund, identifier: str) -> None:
         """A call that reached the run without a record behind it is written down once, and counts for nothing."""
-        identifier = _writable(identifier)
         recorded = (
             select(Decision.seq).where(Decision.decision_id == identifier, Decision.refund_id == row.id),
             select(Resolution.seq).where(Resolution.resolution_id == identifier, Resolution.refund_id == row.id),
@@ -197,17 +205,16 @@ class Progress:
             ),
             select(Withdrawal.refund_id).where(Withdrawal.refund_id == identifier),
         )
-        if any(session.scalar(query) is not None for query in recorded):
+        # What is not printable was never taken as an id, and no database could even be asked for it.
+        if identifier.isprintable() and any(session.scalar(query) is not None for query in recorded):
             return
-        mine = select(AuditEntry.subject).where(AuditEntry.refund_id == row.id)
-        is_noted = session.scalar(mine.where(AuditEntry.subject == identifier).limit(1)) is not None
+        mine, subject = select(AuditEntry.subject).where(AuditEntry.refund_id == row.id), _sealed(row, identifier)
+        is_noted = session.scalar(mine.where(AuditEntry.subject == subject).limit(1)) is not None
         unbacked = mine.where(AuditEntry.event == UNBACKED).limit(UNBACKED_LINES_MAX)
         if not is_noted and len(session.scalars(unbacked).all()) < UNBACKED_LINES_MAX:
-            cases.note(session, self._database, row, UNBACKED, subject=identifier)
+            cases.note(session, self._database, row, UNBACKED, subject=subject)
 
 
-def _writable(identifier: str) -> str:
-    """Return an id as it is, or a hash of what no database could store and no page should show."""
-    if 0 < len(identifier) <= IDENTIFIER_LENGTH_MAX and identifier.isprintable():
-        return identifier
-    return f"unreadable:{hashlib.sha256(identifier.encode(errors='backslashreplace')).hexdigest()[:32]}"
+def _sealed(row: Refund, identifier: str) -> str:
+    """Return a keyed hash of what somebody sent: it may be anything, also what must not stand in the trail."""
+    return f"sealed:{audit.sealed(row.salt, identifier)[:32]}"

@@ -169,6 +169,12 @@ class Records:
             raise WrongState("have its ownership confirmed", row.status)
         if confirmation.action == "deny":
             return
+        if row.waiting_for == "payment_proof":
+            raise Conflict(
+                "A mail must bring a proof of payment first; a person's word does not replace it.",
+                field="payment_proof",
+                rule="proof_before_confirmation",
+            )
         if confirmation.deposit_id is not None:
             deposit = session.get(Deposit, confirmation.deposit_id)
             if deposit is None or (deposit.account_id, deposit.rail) != (row.account_id, row.rail):

@@ -33,12 +33,13 @@ READ: Profile = {
     "retry_policy": _backoff(1, 60),
 }
 
-# Moving money: the heartbeat finds a dead worker in seconds. Three days of trouble, then a person decides.
+# Moving money: the heartbeat finds a dead worker in seconds. After a quarter of an hour without an answer people
+# hear of it, and the run goes on looking.
 MONEY: Profile = {
     "start_to_close_timeout": timedelta(seconds=120),
-    "schedule_to_close_timeout": timedelta(hours=72),
+    "schedule_to_close_timeout": timedelta(minutes=15),
     "heartbeat_timeout": timedelta(seconds=5),
-    "retry_policy": _backoff(2, 600),
+    "retry_policy": _backoff(2, 120),
 }
 
 # One turn of a wallet's pump: bytes are stored, so every failure is only time lost.

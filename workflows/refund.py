@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.card import CardActivities
 from activities.cases import CaseActivities
@@ -18,6 +18,7 @@ from domain.refunds import (
     RefundState,
     RefundStatus,
     StatusReason,
+    WaitingFor,
     parse_ticket,
     refund_id,
     workflow_id,
@@ -122,7 +123,10 @@ class RefundWorkflow(Inbox):
             self._has_news = True  # approvals from before may stand for what was found again
 
     async def _wait_for_customer(self) -> None:
-        """Wait for an operator who confirms the ownership, or for the proof that a mail lacked."""
+        """Wait for the proof or the choice that a customer owes, or for an operator who confirms the ownership."""
+        if self._now.waiting_for not in (WaitingFor.PAYMENT_PROOF, WaitingFor.DEPOSIT):
+            await self._wait_for_operator()  # a customer who did their part never loses the refund to our silence
+            return
         left = self._since + timedelta(days=self._waits.customer_wait_days) - workflow.now()
         if await self._news(left, "waits for the customer"):
             await self._read_records()
@@ -147,7 +151,7 @@ class RefundWorkflow(Inbox):
     async def _wait_for_approval(self) -> None:
         """Wait for people, without an end that breaks the promise: overdue means reminded, and still open."""
         has_news = await self._news(self._until_reminder(), "waits for approval")
-        if not has_news and self._now.reason not in HELD_BACK:
+        if not has_news and self._is_overdue:
             await self._remind()
         await self._read_records()
         if self._now.approved and self._now.status == RefundStatus.AWAITING_APPROVAL:
@@ -178,8 +182,8 @@ class RefundWorkflow(Inbox):
                     CardActivities.send_card_refund, self._payout_key, summary="look, leap, look again", **MONEY
                 )
             )
-        except ActivityError:
-            await self._attend(StatusReason.PAYOUT_UNKNOWN)
+        except ActivityError as error:
+            await self._no_answer(error)
 
     async def _confirm(self) -> None:
         """Look at the payout on a timer; news from the wallet make it faster, losing them costs only time."""
@@ -214,7 +218,7 @@ class RefundWorkflow(Inbox):
 
     async def _wait_for_operator(self) -> None:
         """Wait for a person's resolution; the end of waiting is escalation, never silence."""
-        if not await self._news(self._until_reminder(), "waits for an operator"):
+        if not await self._news(self._until_reminder(), "waits for an operator") and self._is_overdue:
             await self._remind()
         await self._read_records()
 
@@ -232,8 +236,16 @@ class RefundWorkflow(Inbox):
                     CryptoActivities.wake_wallet, self._key, summary="wake the wallet", **LEDGER
                 )
             await self._note(refund)
-        except ActivityError:
+        except ActivityError as error:
+            await self._no_answer(error)
+
+    async def _no_answer(self, error: ActivityError) -> None:
+        """Nothing is known of the payout. Time may tell, and people hear of it; a definite fault is theirs now."""
+        is_definite = isinstance(error.cause, ApplicationError) and error.cause.non_retryable
+        if is_definite and self._now.status != RefundStatus.REFUNDED:
             await self._attend(StatusReason.PAYOUT_UNKNOWN)
+        else:
+            await self._remind()
 
     async def _follow_news(self) -> None:
         """While a payout is under way: a wallet's news stand in our row, a card's news at the processor."""
@@ -248,9 +260,21 @@ class RefundWorkflow(Inbox):
         told, self._told, self._has_news = tuple(self._told), [], False
         request = ReadRecords(refund_id=self._now.refund_id, told=told)
         self._is_reading = True
-        refund = await workflow.execute_activity_method(CaseActivities.read_records, request, **LEDGER)
-        await self._note(refund)
+        await self._note(await workflow.execute_activity_method(CaseActivities.read_records, request, **LEDGER))
+        if self._now.is_ending:
+            await self._end()
         self._is_reading, self._reads = False, self._reads + 1
+
+    async def _end(self) -> None:
+        """End unpaid, after one more look at the payment: money that left by another way must not be spendable."""
+        try:
+            await self._note(
+                await workflow.execute_activity_method(
+                    PaymentActivities.end_refund, self._key, summary="look once more, then release", **READ
+                )
+            )
+        except ActivityError:
+            await self._attend(StatusReason.FACTS_UNAVAILABLE)  # the hold stays, and it is tried again
 
     async def _expire(self) -> None:
         await self._note(await workflow.execute_activity_method(CaseActivities.expire, self._key, **LEDGER))
@@ -289,14 +313,19 @@ class RefundWorkflow(Inbox):
                 workflow.logger.error("ticket.unanswered refund_id=%s", refund.refund_id)
 
     def _until_reminder(self) -> timedelta:
-        """Return how long to wait before the next reminder; an approved one that is held back looks sooner."""
-        if self._now.status == RefundStatus.AWAITING_APPROVAL and self._now.reason in HELD_BACK:
+        """Return how long to wait before the next reminder; what is held back is looked at sooner."""
+        is_held_back = self._now.status == RefundStatus.AWAITING_APPROVAL and self._now.reason in HELD_BACK
+        if is_held_back or self._now.is_ending:
             return timedelta(seconds=self._waits.orders_look_seconds)
         waited = workflow.now() - self._since
         for hours in (self._waits.remind_hours, self._waits.escalate_hours):
             if waited < timedelta(hours=hours):
                 return timedelta(hours=hours) - waited
         return timedelta(hours=self._waits.escalate_hours)
+
+    @property
+    def _is_overdue(self) -> bool:
+        return workflow.now() - self._since >= timedelta(hours=self._waits.remind_hours)
 
     @property
     def _now(self) -> RefundState:

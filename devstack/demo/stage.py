@@ -1,5 +1,6 @@
 """Starts the stack in a temporary folder, plays the stories at the same time, and prints one table."""
 
+import shutil
 import sys
 import tempfile
 import time
@@ -7,12 +8,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from devstack.demo.stories import STORIES, Story, Told
 from devstack.demo.town import DemoFailedError, Town
 from devstack.stack import Stack, StackError
+
+WIDTH_DEFAULT = 100  # columns, where no terminal says how wide it is
 
 
 def play() -> int:
@@ -28,7 +32,7 @@ def play() -> int:
             talk.print(f"The local stack did not start: {error}")
             return 3
         try:
-            talk.print(f"The stack is up after {time.monotonic() - started:.1f} s.")
+            talk.print(f"The stack is up after {_seconds(time.monotonic() - started)}.")
             results = _play_all(Town(stack.info), talk)
         finally:
             stack.stop()
@@ -41,7 +45,7 @@ Result = tuple[Story, Told | Exception, float]
 
 def _play_all(town: Town, talk: Console) -> list[Result]:
     """Play the stories side by side, as refunds happen in life; show who is still under way."""
-    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), TimeElapsedColumn())
+    columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), _Elapsed())
     with Progress(*columns, console=talk) as progress, ThreadPoolExecutor(len(STORIES)) as pool:
         tasks = [progress.add_task(story.asked, total=1) for story in STORIES]
 
@@ -69,10 +73,26 @@ def _print(results: list[Result], seconds: float) -> None:
         table.add_column(heading, overflow="fold")
     for story, told, took in results:
         happened, money = (told.happened, told.money) if isinstance(told, Told) else ("FAILED", str(told))
-        table.add_row(story.asked, happened, money, f"{took:.1f} s")
-    console = Console(file=sys.stdout, width=None if sys.stdout.isatty() else 120)
+        table.add_row(story.asked, happened, money, _seconds(took))
+    console = Console(file=sys.stdout, width=_width())
     console.print(table)
     console.print(
         "The money is read from the Stripe simulator's ledger and from chain balances, not from our database."
     )
-    console.print(f"Everything together took {seconds:.1f} s.")
+    console.print(f"Everything together took {_seconds(seconds)}.")
+
+
+class _Elapsed(ProgressColumn):
+    """How long a story has taken, written as in the table."""
+
+    def render(self, task: Task) -> Text:
+        return Text(_seconds(task.finished_time or task.elapsed or 0))
+
+
+def _seconds(taken: float) -> str:
+    return f"{taken:.1f} s"
+
+
+def _width() -> int:
+    """Return the terminal's width, which COLUMNS overrides."""
+    return shutil.get_terminal_size((WIDTH_DEFAULT, 0)).columns

@@ -57,7 +57,8 @@ def crypto_refund(town: Town) -> Told:
     if received != HUNDREDTH_OF_A_COIN_WEI:
         raise DemoFailedError(f"the sender's balance rose by {received} wei, not by {HUNDREDTH_OF_A_COIN_WEI}")
     sender = town.customer.address
-    return Told(_status(seen), f"chain: +{received / WEI_PER_COIN} coin at {sender}")
+    back = seen["payouts"][-1]["tx_hash"]
+    return Told(_status(seen), f"chain: +{received / WEI_PER_COIN} coin at {sender} by transaction {back}")
 
 
 def used_deposit(town: Town) -> Told:

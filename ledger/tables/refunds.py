@@ -41,6 +41,7 @@ class Refund(Row):
     approvals_needed: Mapped[int | None]
     due_at: Mapped[datetime | None]
     watch_over: Mapped[bool] = mapped_column(default=False)
+    salt: Mapped[str] = mapped_column(String(32))
     news_at: Mapped[datetime | None] = mapped_column(index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -88,7 +89,7 @@ class Message(Row):
     __tablename__ = "messages"
 
     refund_id: Mapped[str] = mapped_column(ForeignKey("refunds.id"), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(64), primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
     text: Mapped[str] = mapped_column(Text)
     written_at: Mapped[datetime]

@@ -40,16 +40,17 @@ class Steps:
         database, policy = house.database, house.policy
         self._checking = checking = Checking(database, policy)
         payouts = Payouts(database, policy, {CHAIN_ID: WALLET})
+        progress = Progress(database, policy)
         self.wallet_runs = NoWalletRuns()
         self._cases = CaseActivities(
             intake=house.intake,
-            progress=Progress(database, policy),
+            progress=progress,
             waits=checking,
             messages=Messages(database),
             policy=policy,
         )
         reader = PaymentReader(house.card, {CHAIN_ID: house.chain})
-        self._payments = PaymentActivities(reader=reader, checking=checking, payouts=payouts)
+        self._payments = PaymentActivities(reader=reader, checking=checking, payouts=payouts, progress=progress)
         self._cards = CardActivities(processor=house.card, payouts=payouts)
         self._crypto = CryptoActivities(
             chains={CHAIN_ID: house.chain},
@@ -82,6 +83,9 @@ class Steps:
 
     def begin(self, refund: str) -> Any:
         return _run(self._payments.begin_payout, RefundKey(refund_id=refund))
+
+    def end(self, refund: str) -> Any:
+        return _run(self._payments.end_refund, RefundKey(refund_id=refund))
 
     def send_card(self, refund: str) -> Any:
         return _run(self._cards.send_card_refund, self._payout(refund))

@@ -104,6 +104,52 @@ def test_wrong_field_is_named(front: Front, changes: dict[str, Any], field: str,
     assert_no_trace(front)
 
 
+SENTENCES: dict[str, tuple[dict[str, Any], str]] = {
+    "unknown": ({"acount": 1}, "`acount` is not a field here"),
+    "unknown beside others": ({"rail": "cash", "ticket": {}, "acount": 1}, "`acount` is not a field here"),
+    "unknown inside": (
+        {"ticket": {"system": "desk", "id": "1", "urll": "secret"}},
+        "`ticket.urll` is not a field here",
+    ),
+    "a card number as a name": ({"4242424242424242": 1}, "`?` is not a field here"),
+    "missing": ({"ticket": {"system": "desk"}}, "ticket.id: must be given"),
+    "pattern": (
+        {"ticket": {"system": "secret words", "id": "1"}},
+        "ticket.system: must be written in small letters, such as zammad",
+    ),
+    "empty": ({"deposit_id": ""}, "deposit_id: must not be empty"),
+    "too long": ({"deposit_id": "secret" * 30}, "deposit_id: must be at most 128 characters long"),
+    "choice": ({"channel": "secret"}, "channel: must be ticket or email"),
+    "number for text": ({"deposit_id": 4711}, "deposit_id: must be a text"),
+    "time": ({"requested_at": "secret"}, "requested_at: must be a time such as 2026-11-20T10:00:00Z"),
+    "number for an object": ({"account": 7}, "account: must be an object"),
+}
+
+
+@pytest.mark.parametrize(("changes", "sentence"), SENTENCES.values(), ids=SENTENCES.keys())
+def test_wrong_field_is_explained_in_plain_words(front: Front, changes: dict[str, Any], sentence: str) -> None:
+    answer = front.call("desk", "POST", "/v1/refunds", REQUEST | changes)
+
+    assert answer.json()["detail"] == sentence
+    assert "secret" not in answer.text
+    assert "4242" not in answer.text
+
+
+def test_numbers_and_flags_are_explained_in_plain_words(front: Front) -> None:
+    order = {"account_id": "a", "product": "sms", "currency": "USD", "status": "charged"}
+    order |= {"created_at": "2026-11-20T11:30:00Z"}
+    owner = {"confirmation_id": "c", "action": "confirm", "evidence": "e", "requested_at_confirmed": "secret"}
+
+    numbers = [
+        front.call("shop", "PUT", "/v1/orders/o", order | {"amount_minor": it}).json()["detail"]
+        for it in ("9", 1.5, 0)
+    ]
+    flag = front.call("ann", "POST", "/v1/refunds/rf_1/ownership", owner).json()["detail"]
+
+    assert numbers == ["amount_minor: must be a whole number"] * 2 + ["amount_minor: must be at least 1"]
+    assert flag == "requested_at_confirmed: must be true or false"
+
+
 @pytest.mark.parametrize("missing", ["ticket", "channel", "account", "rail", "requested_at"])
 def test_missing_field_is_named(front: Front, missing: str) -> None:
     body = {name: value for name, value in REQUEST.items() if name != missing}

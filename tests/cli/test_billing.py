@@ -76,7 +76,7 @@ def test_bad_lines_are_named_by_number_field_and_rule_and_nothing_after_them_is_
         (7, "amount_minor", "spendable_balance"),
         (8, None, "unique_keys"),
     ]
-    assert "line 2: amount_minor: Input should be a valid integer (field amount_minor, rule int_type)" in done.err
+    assert "line 2: amount_minor: must be a whole number (field amount_minor, rule int_type)" in done.err
 
 
 def test_table_tells_the_counts(shell: Shell) -> None:
@@ -105,3 +105,28 @@ def test_api_that_is_away_leaves_a_file_that_can_be_imported_again(shell: Shell)
 
 def test_missing_file_is_wrong_usage(shell: Shell) -> None:
     assert shell.run("import", "nowhere.jsonl", caller="shop").status == 2
+
+
+def test_file_of_another_kind_is_not_listed_to_its_end(shell: Shell) -> None:
+    done = shell.run("import", "-", "-o", "json", caller="shop", stdin=b"id,amount\n" * 50)
+
+    assert done.status == 1
+    assert done.err.count("line ") == 20
+    assert done.err.splitlines()[-1] == "... and 30 more; is this JSON Lines?"
+    assert len(done.json["refused"]) == 50
+
+
+def test_refusals_of_the_api_fill_the_list_up_to_its_end(shell: Shell) -> None:
+    orders = [{"type": "order", "id": f"o{number}"} for number in range(22)]
+
+    done = shell.run("import", "-", caller="shop", stdin=b"{\n" + lines(orders))
+
+    assert done.status == 1
+    assert done.err.count("line ") == 20
+    assert done.err.splitlines()[-1] == "... and 3 more"
+
+
+def test_file_without_records_says_so(shell: Shell) -> None:
+    for content in (b"", b"\n\n", b"\xef\xbb\xbf"):
+        done = shell.run("import", "-", caller="shop", stdin=content)
+        assert (done.status, done.err) == (1, "The file holds no records.\n")

@@ -41,7 +41,7 @@ def test_approval_shows_amount_rail_whole_destination_and_verdict_and_names_what
 
     assert done.status == 0, done.err
     assert SENDER in done.err
-    assert "25000000000000000000 base units of native on chain 31337" in done.err
+    assert "25 (25000000000000000000 base units) of the native coin on chain 31337" in done.err
     assert "verdict: pass, by policy 2026-01" in done.err
     assert "crypto" in done.err
     digest = scene.row(awaiting_on_chain).digest
@@ -113,6 +113,9 @@ def test_person_at_a_terminal_is_asked(
     os.close(theirs)
     assert done.returncode == status, done.stderr
     assert "Pay 20.00 USD of payment" in done.stderr
+    assert (done.stdout + done.stderr).count("destination") == 1, "the card is printed once"
+    assert ("Recorded: approved by you; the refund follows." in done.stderr) == bool(decisions)
+    assert done.stdout.lstrip().startswith("refund  rf_" if decisions else "")
     assert len(scene.views.refund(awaiting)["decisions"]) == decisions
 
 
@@ -123,6 +126,7 @@ def test_rejection_needs_a_reason_and_is_recorded(shell: Shell, awaiting: str) -
 
     assert done.status == 0, done.err
     assert [(it["action"], it["reason"]) for it in done.json["decisions"]] == [("reject", "not theirs")]
+    assert "Recorded: rejected by you" in done.err
 
 
 def test_viewer_may_look_and_not_decide(shell: Shell, awaiting: str) -> None:
@@ -147,6 +151,7 @@ def test_ownership_is_confirmed_with_its_deposit(shell: Shell, scene: Scene, nam
     assert refused.status == 1
     assert "field deposit_id, rule required" in refused.err
     assert done.status == 0, done.err
+    assert "Recorded: ownership confirmed by you." in done.err
     assert scene.read(refund).deposit_id == f"{name}-1"
 
 
@@ -171,4 +176,5 @@ def test_resolution_is_recorded_and_nonsense_is_wrong_usage(shell: Shell, scene:
     done = shell.run("resolve", refund, "retry", "--reason", "the bank was away", caller="ann")
 
     assert done.status == 0, done.err
+    assert "Recorded: resolved by you with retry." in done.err
     assert scene.read(refund).attempt == 2

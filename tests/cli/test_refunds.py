@@ -32,6 +32,7 @@ def test_request_by_options_is_shown_and_found_again(shell: Shell, account: str)
     listed = shell.run("list", "--account", account, caller="vera")
     assert first.json["id"] in listed.out
     assert listed.out.splitlines()[0].startswith("ID ")
+    assert f"Recorded: zammad:{account} asks for refund {first.json['id']}." in first.err
 
 
 def test_request_from_a_file_says_everything_in_json(shell: Shell, account: str) -> None:
@@ -67,6 +68,7 @@ def test_withdrawal_is_recorded(shell: Shell, account: str) -> None:
     done = shell.run("withdraw", refund, "--reason", "found it", "-o", "json", caller="desk")
 
     assert done.status == 0, done.err
+    assert "Recorded: the customer withdrew" in done.err
     assert "withdrawal.recorded" in [entry["event"] for entry in done.json["timeline"]]
 
 
@@ -117,3 +119,11 @@ def test_unknown_token_is_a_refusal(shell: Shell) -> None:
     assert done.status == 1
     assert "not-authenticated" in done.err
     assert "rfd_wrong" not in done.err
+
+
+@pytest.mark.parametrize("ticket", ["4711", "zammad:", ":4711"])
+def test_ticket_without_its_system_or_id_is_wrong_usage_with_an_example(shell: Shell, ticket: str) -> None:
+    done = shell.run("request", "--ticket", ticket, "--account", "a", "--rail", "card", caller="desk")
+
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "--ticket is system:id, such as zammad:4711.\n"

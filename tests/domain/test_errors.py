@@ -56,7 +56,32 @@ def test_every_refusal_has_a_problem_type_of_its_own() -> None:
         ),
         pytest.param(NotFound("refund", "rf_1"), "refund", "exists", "no refund 'rf_1'", id="not found"),
         pytest.param(
-            WrongState("be withdrawn", "paying"), "status", "be withdrawn", "is paying cannot be", id="state"
+            WrongState("take the decision to approve", "refunded"),
+            "status",
+            "decidable",
+            "This refund is refunded; only one that is awaiting_approval can be decided.",
+            id="not decidable",
+        ),
+        pytest.param(
+            WrongState("be withdrawn", "paying"),
+            "status",
+            "withdrawable",
+            "only one that is checking, awaiting_ownership, awaiting_orders or awaiting_approval can be withdrawn.",
+            id="not withdrawable",
+        ),
+        pytest.param(
+            WrongState("have its ownership confirmed", "paying"),
+            "status",
+            "confirmable",
+            "awaiting_ownership can",
+            id="not confirmable",
+        ),
+        pytest.param(
+            WrongState("be resolved by retry", "paying"),
+            "status",
+            "resolvable",
+            "needs_attention can be resolved.",
+            id="not resolvable",
         ),
     ],
 )

@@ -192,8 +192,10 @@ class Scene:
     def withdraw(self, refund: str) -> None:
         self.records.withdraw(refund, "changed their mind", client="desk")
 
-    def read(self, refund: str, *told: str) -> RefundState:
-        return self.progress.read_records(refund, told)
+    def read(self, refund: str, *told: str, facts: CardPayment | ChainPayment = PAID_CARD) -> RefundState:
+        """Do what the run does: apply the records, and read the payment where the refund is to end unpaid."""
+        state = self.progress.read_records(refund, told)
+        return self.progress.read_records(refund, (), facts) if state.is_ending else state
 
     def begin(self, refund: str, facts: CardPayment | ChainPayment = PAID_CARD) -> RefundState:
         return self.payouts.begin(refund, facts)

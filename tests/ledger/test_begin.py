@@ -86,11 +86,6 @@ def test_without_a_decision_nothing_begins(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        pytest.param(
-            PAID_CARD.model_copy(update={"refunded_minor": 2000}),
-            StatusReason.CLEAN_FAILED,
-            id="refunded outside since",
-        ),
         pytest.param(CardPayment(found=False), StatusReason.SETTLED_FAILED, id="gone at the processor"),
     ],
 )
@@ -101,6 +96,14 @@ def test_what_no_longer_holds_ends_the_refund_and_frees_the_money(
 
     assert (state.status, state.reason) == (RefundStatus.INELIGIBLE, reason)
     assert (scene.in_book(Book.SPENDABLE), scene.hold_state(refund)) == (2000, "released")
+
+
+def test_a_refund_made_outside_keeps_the_hold_and_comes_before_an_operator(scene: Scene, refund: str) -> None:
+    state = scene.begin(refund, PAID_CARD.model_copy(update={"refunded_minor": 2000}))
+
+    assert (state.status, state.reason) == (RefundStatus.NEEDS_ATTENTION, StatusReason.REFUNDED_OUTSIDE)
+    assert (scene.in_book(Book.SPENDABLE), scene.in_book(Book.HELD)) == (0, 2000)
+    assert "refunded_outside" in scene.findings()
 
 
 def test_an_open_dispute_keeps_the_hold_until_the_bank_has_decided(scene: Scene, refund: str) -> None:

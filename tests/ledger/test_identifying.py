@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from domain.errors import InvalidRequest, NotAllowed, WrongState
+from domain.errors import Conflict, InvalidRequest, NotAllowed, WrongState
 from domain.payments import ChainPaymentRef
 from domain.refunds import OwnershipLevel, RefundStatus, StatusReason, WaitingFor
 from ledger.intake import DIRECT
@@ -283,10 +283,21 @@ def test_a_confirmed_owner_goes_on_to_be_judged(scene: Scene) -> None:
     assert scene.check(refund).status == RefundStatus.AWAITING_APPROVAL
 
 
-def test_a_person_may_name_the_deposit_and_stand_in_for_a_proof(scene: Scene) -> None:
+def test_a_person_does_not_stand_in_for_the_proof_that_a_mail_must_bring(scene: Scene) -> None:
+    scene.funded()
+    refund = scene.request(**MAIL)
+    identify(scene, refund)
+
+    with pytest.raises(Conflict) as refused:
+        scene.confirm(refund, deposit_id="dep")
+
+    assert refused.value.rule == "proof_before_confirmation"
+
+
+def test_a_person_may_name_the_deposit(scene: Scene) -> None:
     scene.funded()
     scene.deposit("dep_2")
-    refund = scene.request(**MAIL)
+    refund = scene.request()
     identify(scene, refund)
 
     scene.confirm(refund, deposit_id="dep_2")
@@ -361,7 +372,8 @@ def test_ownership_is_confirmed_only_while_it_is_asked_for(scene: Scene) -> None
 
 def test_facts_are_asked_for_only_once_the_deposit_is_known(scene: Scene) -> None:
     scene.funded()
-    refund = scene.request(**MAIL)
+    scene.deposit("dep_2")
+    refund = scene.request()
 
     _, before = scene.checking.identify(refund)
     scene.confirm(refund, deposit_id="dep")

@@ -42,7 +42,7 @@ def test_judging_again_changes_nothing(scene: Scene) -> None:
     ("facts", "reason"),
     [
         pytest.param(PAID_CARD.model_copy(update={"amount_minor": 1999}), StatusReason.SETTLED_FAILED, id="amount"),
-        pytest.param(PAID_CARD.model_copy(update={"dispute": Dispute.LOST}), StatusReason.CLEAN_FAILED, id="dispute"),
+        pytest.param(PAID_CARD.model_copy(update={"dispute": Dispute.OPEN}), StatusReason.CLEAN_FAILED, id="dispute"),
         pytest.param(PAID_CARD.model_copy(update={"refunded_minor": 1}), StatusReason.CLEAN_FAILED, id="outside"),
     ],
 )
@@ -57,6 +57,17 @@ def test_a_failed_rule_ends_the_refund_with_its_reason_and_holds_nothing(
     assert (state.status, state.reason) == (RefundStatus.INELIGIBLE, reason)
     assert (scene.in_book(Book.SPENDABLE), scene.hold_state(refund)) == (2000, None)
     assert scene.views.refund(refund)["verdict"]["outcome"] == Outcome.FAIL
+
+
+def test_a_dispute_that_was_lost_before_takes_the_balance_with_it(scene: Scene) -> None:
+    scene.funded()
+    refund = scene.request()
+
+    state = scene.check(refund, PAID_CARD.model_copy(update={"dispute": Dispute.LOST}))
+
+    assert state.status == RefundStatus.INELIGIBLE
+    assert (scene.in_book(Book.SPENDABLE), scene.in_book(Book.CHARGED_BACK)) == (0, 2000)
+    assert scene.findings() == ["payment_went_back"]
 
 
 @pytest.mark.parametrize(
@@ -223,7 +234,7 @@ def test_the_amount_decides_how_many_must_approve(scene: Scene, amount_minor: in
 # --- the ends of waiting
 
 
-def test_a_customer_who_does_not_answer_is_let_go(scene: Scene) -> None:
+def test_a_refund_whose_orders_stay_undecided_is_let_go(scene: Scene) -> None:
     scene.funded()
     scene.order("o", 50, "pending")
     refund = scene.request()
@@ -231,7 +242,7 @@ def test_a_customer_who_does_not_answer_is_let_go(scene: Scene) -> None:
 
     state = scene.checking.expire(refund)
 
-    assert (state.status, state.reason) == (RefundStatus.EXPIRED, StatusReason.CUSTOMER_DID_NOT_ANSWER)
+    assert (state.status, state.reason) == (RefundStatus.EXPIRED, StatusReason.ORDERS_UNDECIDED)
     assert scene.row(refund).due_at is None
 
 
@@ -244,14 +255,14 @@ def recorded_proof(scene: Scene, _: str) -> None:
 
 
 def recorded_confirmation(scene: Scene, refund: str) -> None:
-    scene.record_confirmation(refund, deposit_id="dep")
+    scene.record_confirmation(refund, action="deny")
 
 
 @pytest.mark.parametrize(
     ("answer", "then"),
     [
         pytest.param(recorded_withdrawal, RefundStatus.WITHDRAWN, id="a withdrawal"),
-        pytest.param(recorded_confirmation, RefundStatus.CHECKING, id="a confirmation"),
+        pytest.param(recorded_confirmation, RefundStatus.REJECTED, id="a denial"),
         pytest.param(recorded_proof, RefundStatus.CHECKING, id="a proof"),
     ],
 )
@@ -263,6 +274,16 @@ def test_the_end_of_a_wait_never_beats_a_recorded_answer(scene: Scene, answer: A
 
     assert scene.checking.expire(refund).status == RefundStatus.AWAITING_OWNERSHIP
     assert scene.read(refund).status == then
+
+
+def test_a_customer_who_did_their_part_never_loses_the_refund_to_our_silence(scene: Scene) -> None:
+    scene.funded()
+    refund = scene.request(channel="email", payment_proof="pi_dep")
+    scene.checking.identify(refund)
+
+    state = scene.checking.expire(refund)
+
+    assert (state.status, state.waiting_for) == (RefundStatus.AWAITING_OWNERSHIP, "ownership")
 
 
 @pytest.mark.parametrize("step", ["awaiting_approval", "paying", "failed", "refunded"])
@@ -300,7 +321,7 @@ def test_nobody_is_reminded_of_what_has_ended(scene: Scene) -> None:
     ("step", "stands"),
     [
         ("request", RefundStatus.NEEDS_ATTENTION),
-        ("paying", RefundStatus.NEEDS_ATTENTION),
+        ("paying", RefundStatus.PAYING),
         ("awaiting_approval", RefundStatus.AWAITING_APPROVAL),
         ("refunded", RefundStatus.REFUNDED),
     ],

@@ -182,6 +182,7 @@ def upgrade() -> None:
         sa.Column("approvals_needed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("due_at", ledger.columns.UtcTime(), nullable=True),
         sa.Column("watch_over", sa.Boolean(), nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
         sa.Column("news_at", ledger.columns.UtcTime(), nullable=True),
         sa.Column("created_at", ledger.columns.UtcTime(), nullable=False),
         sa.Column("updated_at", ledger.columns.UtcTime(), nullable=False),
@@ -276,7 +277,7 @@ def upgrade() -> None:
     op.create_table(
         "messages",
         sa.Column("refund_id", sa.String(length=32), nullable=False),
-        sa.Column("kind", sa.String(length=32), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("attempt", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("text", sa.Text(), nullable=False),
         sa.Column("written_at", ledger.columns.UtcTime(), nullable=False),

@@ -1,0 +1,102 @@
+"""How a refund ends unpaid: a hold is given back only when fresh facts show that the money is still with us."""
+
+from sqlalchemy.orm import Session
+
+from domain.payments import CardPayment, Dispute, PaymentFacts
+from domain.refunds import Rail, RefundStatus, StatusReason, WaitingFor
+from ledger import cases
+from ledger.database import Database
+from ledger.findings import open_finding
+from ledger.tables import Hold, Refund
+
+
+def end(
+    session: Session,
+    database: Database,
+    row: Refund,
+    facts: PaymentFacts | None,
+    status: RefundStatus,
+    reason: StatusReason,
+    *,
+    actor: str = cases.SERVICE,
+) -> bool:
+    """End a refund unpaid and return True; or keep it, and its hold, and return False.
+
+    A card payment can go back without us, by a dispute or by a refund outside. So what is held of one is given
+    back only by facts read just now: without facts nothing happens, an open dispute keeps the hold, a lost
+    one moves it to charged back, and a refund outside brings the case before an operator.
+    """
+    hold = session.get(Hold, row.id)
+    if hold is not None and hold.state == "active" and row.rail == Rail.CARD:
+        if not isinstance(facts, CardPayment):
+            return False
+        if facts.dispute == Dispute.OPEN:
+            keep(session, database, row, StatusReason.PAYOUT_DISPUTED)
+            return False
+        if facts.dispute == Dispute.LOST:
+            cases.charge_back_hold(session, database, row)
+        elif facts.refunded_minor > 0:
+            attend(session, database, row, StatusReason.REFUNDED_OUTSIDE)
+            return False
+    cases.end_unpaid(session, database, row, status, reason, actor=actor)
+    return True
+
+
+def withdraw(session: Session, database: Database, row: Refund, facts: PaymentFacts | None = None) -> bool:
+    """End a refund that the customer took back before anything was paid; return False where it must wait."""
+    return end(session, database, row, facts, RefundStatus.WITHDRAWN, StatusReason.CUSTOMER_WITHDREW)
+
+
+def keep(session: Session, database: Database, row: Refund, reason: StatusReason) -> None:
+    """Keep a refund and its hold where they are; one that is neither approvable nor with an operator goes to one."""
+    if row.status == RefundStatus.AWAITING_APPROVAL:
+        hold_back(session, database, row, reason)
+    else:
+        attend(session, database, row, reason)
+
+
+def hold_back(session: Session, database: Database, row: Refund, reason: StatusReason) -> None:
+    """Let a refund wait where it is, approvals and all, with a finding that says why."""
+    cases.move(session, database, row, RefundStatus.AWAITING_APPROVAL, reason, waiting_for=WaitingFor.OPERATOR)
+    open_finding(
+        session,
+        database,
+        kind=reason.value,
+        key=f"refund/{row.id}/{row.attempt}/held_back/{reason}",
+        evidence={"attempt": row.attempt},
+        refund_id=row.id,
+    )
+
+
+def attend(session: Session, database: Database, row: Refund, reason: StatusReason) -> None:
+    """Bring a refund before an operator, with a finding that names it."""
+    cases.move(session, database, row, RefundStatus.NEEDS_ATTENTION, reason, waiting_for=WaitingFor.OPERATOR)
+    row.due_at = None
+    open_finding(
+        session,
+        database,
+        kind=reason.value,
+        key=f"refund/{row.id}/{row.attempt}/{reason}/{row.version}",
+        evidence={"attempt": row.attempt},
+        refund_id=row.id,
+    )
+
+
+def report_lost_payment(session: Session, database: Database, row: Refund, facts: PaymentFacts) -> None:
+    """Tell of a payment that went back without us while its deposit is not held: its balance may be spent."""
+    if not isinstance(facts, CardPayment) or (facts.dispute == Dispute.NONE and facts.refunded_minor == 0):
+        return
+    if facts.dispute == Dispute.LOST:
+        cases.charge_back_spendable(session, database, row)
+    open_finding(
+        session,
+        database,
+        kind="payment_went_back",
+        key=f"payment_went_back/{row.deposit_id}/{facts.dispute}/{facts.refunded_minor}",
+        evidence={
+            "deposit_id": row.deposit_id,
+            "dispute": facts.dispute.value,
+            "refunded_minor": facts.refunded_minor,
+        },
+        refund_id=row.id,
+    )
