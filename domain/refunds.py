@@ -104,7 +104,7 @@ ARROWS: dict[RefundStatus, frozenset[RefundStatus]] = {
             RefundStatus.PAYING,
         ]
     ),
-    RefundStatus.PAYING: frozenset([RefundStatus.CONFIRMING, RefundStatus.REFUNDED, RefundStatus.NEEDS_ATTENTION]),
+    RefundStatus.PAYING: frozenset([RefundStatus.CONFIRMING, RefundStatus.NEEDS_ATTENTION]),
     RefundStatus.CONFIRMING: frozenset([RefundStatus.REFUNDED, RefundStatus.NEEDS_ATTENTION]),
     RefundStatus.NEEDS_ATTENTION: frozenset(
         [

@@ -70,7 +70,9 @@ class Steps:
         return _run(self._cases.read_records, ReadRecords(refund_id=refund, told=("made up",)))
 
     def attend(self, refund: str) -> Any:
-        return _run(self._cases.attend, Attend(refund_id=refund, reason=StatusReason.FACTS_UNAVAILABLE))
+        is_begun = self.house.see(refund)["status"] == RefundStatus.PAYING
+        reason = StatusReason.PAYOUT_UNKNOWN if is_begun else StatusReason.FACTS_UNAVAILABLE
+        return _run(self._cases.attend, Attend(refund_id=refund, reason=reason))
 
     def expire(self, refund: str) -> Any:
         return _run(self._cases.expire, RefundKey(refund_id=refund))

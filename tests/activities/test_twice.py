@@ -31,6 +31,12 @@ def by_mail(steps: Steps) -> str:
     return refund
 
 
+def unproved(steps: Steps) -> str:
+    refund = steps.requested(channel="email")
+    steps.check(refund)
+    return refund
+
+
 def confirmed(steps: Steps, action: str) -> str:
     refund = by_mail(steps)
     steps.house.confirm(refund, action=action)
@@ -105,7 +111,7 @@ CASES: dict[str, tuple[Scene, str]] = {
     "an operator is called to a check": (Steps.requested, "attend"),
     "an operator is called to an approved refund": (Steps.approved, "attend"),
     "an operator is called to a payout": (Steps.begun, "attend"),
-    "a wait for the customer ends": (by_mail, "expire"),
+    "a wait for the customer ends": (unproved, "expire"),
     "a reminder is written": (Steps.awaiting_approval, "remind"),
     "the ticket is answered": (Steps.paid, "answer_ticket"),
     "a payout begins": (Steps.approved, "begin"),

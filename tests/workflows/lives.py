@@ -3,7 +3,7 @@
 from domain.decisions import ResolutionAction
 from domain.refunds import RefundStatus
 from tests.fakes import FAILED, PENDING, SENDER, SUCCEEDED
-from tests.workflows.house import COIN, House
+from tests.workflows.house import COIN, House, chain_hash
 
 OPEN_STATES = (
     RefundStatus.CHECKING,
@@ -25,7 +25,8 @@ async def stand_in(house: House, status: RefundStatus, rail: str) -> str:
     if status == RefundStatus.AWAITING_ORDERS:
         house.order("ord_1", "pending")
     house.card.is_away = house.chain.is_away = status == RefundStatus.CHECKING
-    by_mail = {"channel": "email"} if status == RefundStatus.AWAITING_OWNERSHIP else {}
+    proof = "pi_dep_1" if rail == "card" else chain_hash("dep_1")
+    by_mail = {"channel": "email", "payment_proof": proof} if status == RefundStatus.AWAITING_OWNERSHIP else {}
     refund = await house.request(rail=rail, **by_mail)
     if status in BEFORE_PAYING:
         await house.until(refund, status)

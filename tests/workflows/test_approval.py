@@ -300,7 +300,8 @@ async def test_a_signal_with_nothing_behind_it_stands_in_the_timeline_once(house
         await house.settle()
 
     lines = [entry for entry in house.see(refund)["timeline"] if entry["event"] == "signal.without_record"]
-    assert [line["subject"] for line in lines] == ["made up"]
+    assert len(lines) == 1
+    assert "made up" not in str(lines)  # it may hold anything, so only a keyed hash of it is kept
     assert house.see(refund)["status"] == AWAITING_APPROVAL
     assert (house.card.posts, house.books()) == (0, {"held": 2000})
 

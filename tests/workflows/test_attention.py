@@ -212,7 +212,7 @@ async def test_an_answer_that_was_lost_is_found_by_the_next_look_and_nothing_is_
     assert house.books() == {"refunded": 2000}
 
 
-async def test_a_processor_that_is_away_for_three_days_after_paying_began_leaves_the_outcome_unknown(
+async def test_a_processor_that_is_away_for_days_after_paying_began_is_a_finding_and_is_asked_on(
     house: House,
 ) -> None:
     house.deposit()
@@ -222,14 +222,16 @@ async def test_a_processor_that_is_away_for_three_days_after_paying_began_leaves
     house.approve(refund)
     await house.bring(refund, CONFIRMING)
     house.card.is_away = True
+    await house.skip(days=2)
+    assert (house.see(refund)["status"], house.books()) == (CONFIRMING, {"held": 2000})
+    assert "overdue_reminder" in house.findings()
 
-    await house.skip(days=3.1)
+    house.card.is_away = False
+    house.card.change(f"refund/{refund}/1", SUCCEEDED)
+    await house.skip(hours=2)
 
-    seen = house.see(refund)
-    assert (seen["status"], seen["status_reason"]) == (NEEDS_ATTENTION, "payout_unknown")
-    assert house.books() == {"held": 2000}
-    with pytest.raises(Conflict):
-        house.resolve(refund, GIVE_UP)
+    assert house.see(refund)["status"] == REFUNDED
+    assert house.card.moved() == [("pi_dep_1", 2000)]
 
 
 # --- paid outside, given up, and who may say so ---
