@@ -17,7 +17,7 @@ up: setup ## Start the same stack and keep it running (Ctrl-C stops it)
 	@$(BIN)/refunds up
 
 test: setup ## Run every test
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

@@ -32,7 +32,7 @@ SOMEBODY = "0x00000000000000000000000000000000000000aa"
 # What this machine's own shell may hold would be taken for components that run already.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith(("REFUNDS_", "TEMPORAL_"))}
 
-together = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+together = [pytest.mark.stack]
 
 
 @pytest.fixture(scope="module")

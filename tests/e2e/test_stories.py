@@ -5,7 +5,7 @@ import pytest
 from devstack.demo.stories import STORIES, Story
 from devstack.demo.town import Town
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.stack
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.play.__name__)

@@ -10,7 +10,7 @@ from devstack.demo.town import Town, wait_for
 from domain.refunds import TicketRef, refund_id, workflow_id
 from tests.e2e.conftest import Command
 
-pytestmark = [pytest.mark.stack, pytest.mark.xdist_group("stack")]
+pytestmark = pytest.mark.stack
 
 TWENTY_DOLLARS_MINOR = 2000
 
