@@ -56,7 +56,6 @@ class PolicySnapshot(BaseModel):
     customer_wait_days: float = 14
     orders_look_seconds: float = 900
     payout_look_seconds: tuple[float, ...] = (15, 60, 300, 900, 900, 900, 3600)
-    wallet_block_seconds: float = 2
     watch_card_hours: tuple[float, ...] = (1, 24, 72, 168, 336, 720, 840)
     watch_chain_seconds: float = 120
 

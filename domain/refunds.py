@@ -324,4 +324,3 @@ class RefundState(BaseModel):
     wallet: str | None = None
     due_at: datetime | None = None
     watch_over: bool = False
-    invalid_field: str | None = None

@@ -173,13 +173,8 @@ def is_whole(session: Session, hold: Hold | None) -> bool:
 def release_hold(session: Session, database: Database, row: Refund) -> None:
     """Give back what is still held, because the refund ended unpaid; a second call changes nothing."""
     hold = session.get(Hold, row.id)
-    if hold is None or hold.state != "active":
-        return
-    _shift(session, database, hold, Book.HELD, Book.SPENDABLE)
-    hold.state = "released"
-    session.get_one(Deposit, hold.deposit_id).state = DepositState.OPEN.value
-    session.flush()
-    note(session, database, row, "hold.released", detail={"deposit_id": hold.deposit_id})
+    if hold is not None and hold.state == "active":
+        _carry(session, database, row, hold, (Book.HELD, Book.SPENDABLE), "released", DepositState.OPEN)
 
 
 def capture_hold(session: Session, database: Database, row: Refund) -> None:
@@ -189,35 +184,22 @@ def capture_hold(session: Session, database: Database, row: Refund) -> None:
         return
     if not is_whole(session, hold):
         raise books.UnbalancedError(f"{row.id}: the hold to capture is not whole")
-    _shift(session, database, hold, Book.HELD, Book.REFUNDED)
-    hold.state = "captured"
-    session.get_one(Deposit, hold.deposit_id).state = DepositState.REFUNDED.value
-    session.flush()
-    note(session, database, row, "hold.captured", detail={"deposit_id": hold.deposit_id})
+    _carry(session, database, row, hold, (Book.HELD, Book.REFUNDED), "captured", DepositState.REFUNDED)
 
 
 def reopen_hold(session: Session, database: Database, row: Refund) -> None:
     """Hold the money again, because a payout that had succeeded failed later."""
     hold = session.get_one(Hold, row.id)
-    if hold.state != "captured":
-        return
-    _shift(session, database, hold, Book.REFUNDED, Book.HELD)
-    hold.state = "active"
-    session.get_one(Deposit, hold.deposit_id).state = DepositState.HELD.value
-    session.flush()
-    note(session, database, row, "hold.reopened", detail={"deposit_id": hold.deposit_id})
+    if hold.state == "captured":
+        _carry(session, database, row, hold, (Book.REFUNDED, Book.HELD), "active", DepositState.HELD)
 
 
 def charge_back_hold(session: Session, database: Database, row: Refund) -> None:
     """Book the held money as taken back by the customer's bank: it is never spendable again."""
     hold = session.get(Hold, row.id)
-    if hold is None or hold.state != "active":
-        return
-    _shift(session, database, hold, Book.HELD, Book.CHARGED_BACK)
-    hold.state = "charged_back"
-    session.get_one(Deposit, hold.deposit_id).state = DepositState.CHARGED_BACK.value
-    session.flush()
-    note(session, database, row, "hold.charged_back", detail={"deposit_id": hold.deposit_id})
+    if hold is not None and hold.state == "active":
+        way = (Book.HELD, Book.CHARGED_BACK)
+        _carry(session, database, row, hold, way, "charged_back", DepositState.CHARGED_BACK)
 
 
 def charge_back_spendable(session: Session, database: Database, row: Refund) -> None:
@@ -254,6 +236,24 @@ def end_unpaid(
     release_hold(session, database, row)
     move(session, database, row, status, reason, actor=actor, detail=detail)
     row.due_at = None
+
+
+def _carry(
+    session: Session,
+    database: Database,
+    row: Refund,
+    hold: Hold,
+    way: tuple[Book, Book],
+    hold_state: str,
+    deposit_state: DepositState,
+) -> None:
+    """Move a hold's money from one book to another, and let hold, deposit and timeline say so."""
+    _shift(session, database, hold, *way)
+    hold.state = hold_state
+    session.get_one(Deposit, hold.deposit_id).state = deposit_state.value
+    session.flush()
+    event = "hold.reopened" if hold_state == "active" else f"hold.{hold_state}"
+    note(session, database, row, event, detail={"deposit_id": hold.deposit_id})
 
 
 def _shift(session: Session, database: Database, hold: Hold, source: Book, target: Book) -> None:
