@@ -130,9 +130,11 @@ SENTENCES: dict[str, tuple[dict[str, Any], str]] = {
 def test_wrong_field_is_explained_in_plain_words(front: Front, changes: dict[str, Any], sentence: str) -> None:
     answer = front.call("desk", "POST", "/v1/refunds", REQUEST | changes)
 
-    assert answer.json()["detail"] == sentence
-    assert "secret" not in answer.text
-    assert "4242" not in answer.text
+    said = answer.json()
+    assert said.pop("request_id")  # random digits of our own, which may look like anything
+    assert said["detail"] == sentence
+    assert "secret" not in str(said)
+    assert "4242" not in str(said)
 
 
 def test_numbers_and_flags_are_explained_in_plain_words(front: Front) -> None:

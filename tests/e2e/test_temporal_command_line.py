@@ -119,6 +119,19 @@ def test_the_lists_of_temporal_find_a_refund_by_its_search_attributes(town: Town
     assert [row["execution"]["workflowId"] for row in rows] == [workflow_id(refund)]
 
 
+def test_the_pages_of_temporal_say_what_a_refund_waits_for(town: Town, temporal: Command) -> None:
+    account, _ = unused_deposit(town)
+    refund = town.request(account={"id": account}, rail="card")
+    digest = town.until(refund, "awaiting_approval")["digest"]
+
+    def shown() -> str | None:
+        question = ("--workflow-id", workflow_id(refund), "--type", "__temporal_workflow_metadata")
+        details = json.dumps(temporal("workflow", "query", *question))
+        return details if "waiting for: approval" in details else None
+
+    assert digest in wait_for(shown, "the page to say what the refund waits for")
+
+
 def test_a_refund_whose_run_was_terminated_is_paid_once_by_a_new_run(town: Town, temporal: Command) -> None:
     account, payment = unused_deposit(town)
     refund = town.request(account={"id": account}, rail="card")
