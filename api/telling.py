@@ -78,31 +78,29 @@ class Telling:
             return
         running = await self._runs.running()
         for refund_id, ticket in unfinished:
-            if refund_id in running:
-                continue
-            try:
-                await self._runs.tell(refund_id, ticket)
-            except TryAgain:
-                raise
-            except Exception as error:  # noqa: BLE001 - one refund's fault must not keep the others waiting
-                log.error("news.refused", refund_id=refund_id, error=type(error).__name__)
-                continue
-            log.warning("run.started_again", refund_id=refund_id)
+            if refund_id not in running and await self._tell_one(refund_id, ticket):
+                log.warning("run.started_again", refund_id=refund_id)
 
     async def sweep(self) -> None:
         """Do one round, bounded by the ledger's list; a Temporal that is away ends it with `TryAgain`."""
         for refund_id, ticket, version in await run_in_threadpool(self._news.untold, NEWS_SECONDS_MIN):
-            try:
-                await self._runs.tell(refund_id, ticket)
-            except TryAgain:
-                self._is_away = True
-                raise
-            except Exception as error:  # noqa: BLE001 - one refund's fault must not keep the others waiting
-                log.error("news.refused", refund_id=refund_id, error=type(error).__name__)
+            if not await self._tell_one(refund_id, ticket):
                 continue
-            self._is_away = False
             await run_in_threadpool(self._news.told, refund_id, version)
             log.info("news.told", refund_id=refund_id)
+
+    async def _tell_one(self, refund_id: str, ticket: TicketRef) -> bool:
+        """Tell one refund; its own fault keeps no other waiting, a Temporal that is away is `TryAgain`."""
+        try:
+            await self._runs.tell(refund_id, ticket)
+        except TryAgain:
+            self._is_away = True
+            raise
+        except Exception as error:  # noqa: BLE001 - one refund's fault must not keep the others waiting
+            log.error("news.refused", refund_id=refund_id, error=type(error).__name__)
+            return False
+        self._is_away = False
+        return True
 
 
 def ticket_of(refund: RefundState) -> TicketRef:

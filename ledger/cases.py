@@ -161,6 +161,12 @@ def place_hold(session: Session, database: Database, row: Refund, deposit: Depos
     note(session, database, row, "hold.placed", detail={"deposit_id": deposit.id, "amount_minor": hold.amount_minor})
 
 
+def active_hold(session: Session, refund_id: str) -> Hold | None:
+    """Return the hold that a refund keeps now, or None."""
+    hold = session.get(Hold, refund_id)
+    return hold if hold is not None and hold.state == "active" else None
+
+
 def is_whole(session: Session, hold: Hold | None) -> bool:
     """Tell whether a hold is active and nothing was taken from it."""
     return (
@@ -172,8 +178,8 @@ def is_whole(session: Session, hold: Hold | None) -> bool:
 
 def release_hold(session: Session, database: Database, row: Refund) -> None:
     """Give back what is still held, because the refund ended unpaid; a second call changes nothing."""
-    hold = session.get(Hold, row.id)
-    if hold is not None and hold.state == "active":
+    hold = active_hold(session, row.id)
+    if hold is not None:
         _carry(session, database, row, hold, (Book.HELD, Book.SPENDABLE), "released", DepositState.OPEN)
 
 
@@ -196,8 +202,8 @@ def reopen_hold(session: Session, database: Database, row: Refund) -> None:
 
 def charge_back_hold(session: Session, database: Database, row: Refund) -> None:
     """Book the held money as taken back by the customer's bank: it is never spendable again."""
-    hold = session.get(Hold, row.id)
-    if hold is not None and hold.state == "active":
+    hold = active_hold(session, row.id)
+    if hold is not None:
         way = (Book.HELD, Book.CHARGED_BACK)
         _carry(session, database, row, hold, way, "charged_back", DepositState.CHARGED_BACK)
 

@@ -12,7 +12,6 @@ from domain.payments import CardPaymentRef, PaymentFacts, PaymentRef
 from domain.policy import Policy
 from domain.refunds import (
     END_STATES,
-    WITHDRAWABLE,
     Channel,
     OwnershipLevel,
     RefundState,
@@ -24,7 +23,7 @@ from domain.verdicts import Outcome, Rule, Verdict
 from ledger import cases
 from ledger.billing import payment_of
 from ledger.database import Database
-from ledger.endings import attend, end, hold_back, report_lost_payment, withdraw
+from ledger.endings import attend, end, hold_back, is_withdrawn, report_lost_payment, withdraw
 from ledger.findings import open_finding
 from ledger.intake import has_unread_proof, is_charge, proves
 from ledger.tables import Deposit, OwnershipConfirmation, Refund, Withdrawal
@@ -165,6 +164,10 @@ class Checking:
         if verdict.outcome == Outcome.WAIT:
             on_orders = verdict.result(Rule.UNUSED).outcome == Outcome.WAIT
             reason = StatusReason.ORDERS_PENDING if on_orders else StatusReason.PAYMENT_UNSETTLED
+            if cases.active_hold(session, row.id) is not None:
+                # Only what is not held may wait and run out unattended; giving a hold back needs fresh facts.
+                attend(session, self._database, row, reason)
+                return
             if row.status == RefundStatus.CHECKING:
                 row.due_at = self._database.now() + timedelta(days=self._policy.handling.customer_wait_days)
             cases.move(
@@ -250,11 +253,6 @@ class Checking:
                         waiting_for=WaitingFor.APPROVAL,
                     )
             return cases.state_of(session, row)
-
-
-def is_withdrawn(session: Session, row: Refund) -> bool:
-    """Tell whether the customer took the refund back while it still may be."""
-    return RefundStatus(row.status) in WITHDRAWABLE and session.get(Withdrawal, row.id) is not None
 
 
 def has_unapplied(session: Session, row: Refund) -> bool:

@@ -3,11 +3,11 @@
 from sqlalchemy.orm import Session
 
 from domain.payments import CardPayment, Dispute, PaymentFacts
-from domain.refunds import Rail, RefundStatus, StatusReason, WaitingFor
+from domain.refunds import WITHDRAWABLE, Rail, RefundStatus, StatusReason, WaitingFor
 from ledger import cases
 from ledger.database import Database
 from ledger.findings import open_finding
-from ledger.tables import Hold, Refund
+from ledger.tables import Refund, Withdrawal
 
 
 def end(
@@ -26,8 +26,7 @@ def end(
     back only by facts read just now: without facts nothing happens, an open dispute keeps the hold, a lost
     one moves it to charged back, and a refund outside brings the case before an operator.
     """
-    hold = session.get(Hold, row.id)
-    if hold is not None and hold.state == "active" and row.rail == Rail.CARD:
+    if row.rail == Rail.CARD and cases.active_hold(session, row.id) is not None:
         if not isinstance(facts, CardPayment):
             return False
         if facts.dispute == Dispute.OPEN:
@@ -40,6 +39,11 @@ def end(
             return False
     cases.end_unpaid(session, database, row, status, reason, actor=actor)
     return True
+
+
+def is_withdrawn(session: Session, row: Refund) -> bool:
+    """Tell whether the customer took the refund back while it still may be."""
+    return RefundStatus(row.status) in WITHDRAWABLE and session.get(Withdrawal, row.id) is not None
 
 
 def withdraw(session: Session, database: Database, row: Refund, facts: PaymentFacts | None = None) -> bool:

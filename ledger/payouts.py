@@ -17,10 +17,10 @@ from ledger import cases
 from ledger.billing import payment_of
 from ledger.checking import amount_to_pay, ask_approval, digest_for, verdict_for
 from ledger.database import Database
-from ledger.endings import attend, end, hold_back, withdraw
+from ledger.endings import attend, end, hold_back, is_withdrawn, withdraw
 from ledger.findings import open_finding
 from ledger.records import standing_of, why_not_approve
-from ledger.tables import Decision, Deposit, Hold, Payout, RailStop, Refund, Wallet, Withdrawal
+from ledger.tables import Decision, Deposit, Hold, Payout, RailStop, Refund, Wallet
 
 # A payout can go wrong as long as its refund is not ended unpaid; paid is no end of care.
 MAY_FAIL = (RefundStatus.PAYING, RefundStatus.CONFIRMING, RefundStatus.REFUNDED, RefundStatus.NEEDS_ATTENTION)
@@ -53,7 +53,7 @@ class Payouts:
             return cases.state_of(session, row)
 
     def _begin(self, session: Session, row: Refund, facts: PaymentFacts) -> None:
-        if session.get(Withdrawal, row.id) is not None:
+        if is_withdrawn(session, row):
             withdraw(session, self._database, row, facts)
             return
         deposit = session.get_one(Deposit, row.deposit_id)

@@ -19,9 +19,9 @@ from domain.refunds import (
 )
 from domain.verdicts import Verdict
 from ledger import audit, cases
-from ledger.checking import ask_approval, is_withdrawn
+from ledger.checking import ask_approval
 from ledger.database import Database
-from ledger.endings import end, withdraw
+from ledger.endings import end, is_withdrawn, withdraw
 from ledger.intake import has_unread_proof
 from ledger.records import standing_of
 from ledger.tables import (

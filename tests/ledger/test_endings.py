@@ -118,3 +118,17 @@ def test_an_order_cancelled_after_a_chargeback_gives_nothing_back(scene: Scene) 
     scene.order("o", 500, "cancelled", is_delivered=True)
 
     assert (scene.in_book(Book.SPENDABLE), scene.in_book(Book.CHARGED_BACK)) == (0, 2000)
+
+
+def test_a_held_refund_that_must_wait_for_an_order_waits_before_an_operator(scene: Scene) -> None:
+    not_by_card = PAID_CARD.model_copy(update={"is_card": False})
+    scene.funded()
+    refund = scene.request()
+    assert scene.check(refund, not_by_card).status == RefundStatus.NEEDS_ATTENTION
+    scene.order("o", 50, "pending", is_delivered=True)
+
+    scene.resolve(refund, ResolutionAction.LOOK_AGAIN)
+    state = scene.check(refund, not_by_card)
+
+    assert (state.status, state.reason) == (RefundStatus.NEEDS_ATTENTION, StatusReason.ORDERS_PENDING)
+    assert scene.hold_state(refund) == "active"
