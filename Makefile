@@ -25,6 +25,9 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+history: setup ## Record the histories of the main paths anew, beside those that are there
+	$(BIN)/python -m tests.workflows.recording
+
 lock: .tools/bin/uv ## Write the lock files anew (hashes, no addresses)
 	$(UV) pip compile -q tools.in --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' -o tools.lock
 	$(UV) pip compile -q pyproject.toml --universal --python-version 3.11 --generate-hashes --custom-compile-command 'make lock' -o requirements.lock
@@ -48,4 +51,4 @@ node_modules/.ready: package.json package-lock.json .npmrc .venv/.ready
 	@test -x node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil || { echo "npm left no anvil binary behind" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help setup demo up test check lock
+.PHONY: help setup demo up test check history lock

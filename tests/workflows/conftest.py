@@ -1,20 +1,15 @@
 """The time-skipping server, a migrated database each, and the house around a refund."""
 
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.plugin import SimplePlugin
 from temporalio.testing import WorkflowEnvironment
 
 from domain.policy import Policy
 from ledger.database import Database
-from tests.workflows.house import Clock, House, make_policy, write_schema
-from workflows import attributes
+from tests.workflows.house import Clock, House, make_policy, time_skipping_server, write_schema
 
 
 @pytest.fixture(scope="session")
@@ -47,20 +42,7 @@ def plugins() -> list[SimplePlugin]:
 @pytest.fixture
 async def env(plugins: list[SimplePlugin]) -> AsyncIterator[WorkflowEnvironment]:
     """Start a server for this test alone: skipped time is global in it."""
-    async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=str(Path(sys.executable).parent / "temporal-test-server"),
-        data_converter=pydantic_data_converter,
-        plugins=plugins,
-    ) as env:
-        await env.client.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(
-                namespace=env.client.namespace,
-                search_attributes={
-                    key.name: getattr(IndexedValueType, f"INDEXED_VALUE_TYPE_{key.indexed_value_type.name}")
-                    for key in attributes.ALL
-                },
-            )
-        )
+    async with time_skipping_server(*plugins) as env:
         yield env
 
 

@@ -1,12 +1,19 @@
 """A refund service in one process: the real ledger, worker and workflow, and people played by the test."""
 
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.plugin import SimplePlugin
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
@@ -26,6 +33,7 @@ from ledger.records import NewConfirmation, NewDecision, NewResolution, Records
 from ledger.views import Views
 from tests.fakes import CHAIN_ID, WALLET, FakeCardProcessor, FakeChain
 from worker import build_worker
+from workflows import attributes
 
 DESK = Requester(name="desk", is_helpdesk=True)
 COIN = 10**16
@@ -270,6 +278,26 @@ def chain_hash(name: str) -> str:
 def make_policy(**handling: Any) -> Policy:
     version = PolicyVersion(version="2026-01", in_force_from=datetime(2026, 1, 1, tzinfo=UTC))
     return Policy(versions=(version,), handling=Handling(**handling))
+
+
+@asynccontextmanager
+async def time_skipping_server(*plugins: SimplePlugin) -> AsyncIterator[WorkflowEnvironment]:
+    """Start a Temporal server whose time a test can skip, with the search attributes that runs write."""
+    async with await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(Path(sys.executable).parent / "temporal-test-server"),
+        data_converter=pydantic_data_converter,
+        plugins=plugins,
+    ) as env:
+        await env.client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(
+                namespace=env.client.namespace,
+                search_attributes={
+                    key.name: getattr(IndexedValueType, f"INDEXED_VALUE_TYPE_{key.indexed_value_type.name}")
+                    for key in attributes.ALL
+                },
+            )
+        )
+        yield env
 
 
 def write_schema(path: Path) -> None:
