@@ -83,6 +83,7 @@ class RuleAnswer(Picture):
     outcome: Outcome
     code: str
     reason: str
+    reasons: dict[str, str] = {}
     facts: dict[str, Fact]
     moving_facts: dict[str, Fact] = {}
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.languages import Language, say, say_in_others
 from domain.money import Money
 from domain.payments import (
     CardPayment,
@@ -86,38 +87,45 @@ def assess(
     )
 
 
+def _result(
+    rule: Rule, outcome: Outcome, code: str, facts: dict[str, Fact], *, sentence: str | None = None, **words: object
+) -> RuleResult:
+    """Put one rule's result in words: the sentence is called as the code, unless it is named."""
+    name = sentence or code
+    return RuleResult(
+        rule=rule,
+        outcome=outcome,
+        code=code,
+        reason=say(Language.ENGLISH, name, **words),
+        reasons=say_in_others(name, **words),
+        facts=facts,
+    )
+
+
 def _window(
     paid_at: datetime, requested_at: datetime, received_at: datetime, window: timedelta, skew: timedelta
 ) -> RuleResult:
     # Seconds are the unit of the promise, so a fraction of a second never decides against the customer.
     # In UTC: two moments of one zone that changes its clocks would be an hour off.
     paid, asked = (moment.astimezone(UTC).replace(microsecond=0) for moment in (paid_at, requested_at))
-    facts = {
+    facts: dict[str, Fact] = {
         "paid_at": paid.isoformat(),
         "requested_at": asked.isoformat(),
         "elapsed_seconds": int((asked - paid).total_seconds()),
         "window_seconds": int(window.total_seconds()),
     }
-
-    def result(outcome: Outcome, code: str, reason: str) -> RuleResult:
-        return RuleResult(rule=Rule.WINDOW, outcome=outcome, code=code, reason=reason, facts=dict(facts))
-
     if requested_at - received_at > skew:
-        return result(Outcome.FAIL, "request_in_future", "The request is dated in the future.")
+        return _result(Rule.WINDOW, Outcome.FAIL, "request_in_future", facts)
     if asked < paid:
-        return result(Outcome.FAIL, "request_before_deposit", "The request is older than the deposit.")
+        return _result(Rule.WINDOW, Outcome.FAIL, "request_before_deposit", facts)
     if asked - paid > window:
         days = (asked - paid).days
-        return result(
-            Outcome.FAIL,
-            "window_over",
-            f"The deposit was paid {days} days before the request; the promise holds for {window.days} days.",
-        )
-    return result(Outcome.PASS, "in_window", f"The request came within {window.days} days of the deposit.")
+        return _result(Rule.WINDOW, Outcome.FAIL, "window_over", facts, days=days, window_days=window.days)
+    return _result(Rule.WINDOW, Outcome.PASS, "in_window", facts, window_days=window.days)
 
 
 def _unused(deposit: DepositFacts) -> RuleResult:
-    facts = {
+    facts: dict[str, Fact] = {
         "charged_minor": deposit.charged_minor,
         "charged_orders": deposit.charged_orders,
         "pending_minor": deposit.pending_minor,
@@ -125,33 +133,16 @@ def _unused(deposit: DepositFacts) -> RuleResult:
     }
     if deposit.charged_minor > 0:
         used = Money(amount_minor=deposit.charged_minor, currency=deposit.credited.currency)
-        return RuleResult(
-            rule=Rule.UNUSED,
-            outcome=Outcome.FAIL,
-            code="used",
-            reason=f"{used} of the deposit was used by {_orders(deposit.charged_orders)}; "
-            "only a wholly unused deposit can be refunded.",
-            facts=facts,
+        sentence = "used_by_one" if deposit.charged_orders == 1 else "used_by_many"
+        return _result(
+            Rule.UNUSED, Outcome.FAIL, "used", facts, sentence=sentence, used=used, orders=deposit.charged_orders
         )
     if deposit.pending_minor > 0:
-        return RuleResult(
-            rule=Rule.UNUSED,
-            outcome=Outcome.WAIT,
-            code="orders_pending",
-            reason=f"{_orders(deposit.pending_orders).capitalize()} may still be charged to the deposit.",
-            facts=facts,
+        sentence = "pending_one" if deposit.pending_orders == 1 else "pending_many"
+        return _result(
+            Rule.UNUSED, Outcome.WAIT, "orders_pending", facts, sentence=sentence, orders=deposit.pending_orders
         )
-    return RuleResult(
-        rule=Rule.UNUSED,
-        outcome=Outcome.PASS,
-        code="unused",
-        reason="Nothing of the deposit was used.",
-        facts=facts,
-    )
-
-
-def _orders(count: int) -> str:
-    return "one order" if count == 1 else f"{count} orders"
+    return _result(Rule.UNUSED, Outcome.PASS, "unused", facts)
 
 
 def _settled(expected: PaymentRef, payment: PaymentFacts) -> RuleResult:
@@ -163,62 +154,48 @@ def _settled(expected: PaymentRef, payment: PaymentFacts) -> RuleResult:
 
 
 def _card_settled(expected: CardPaymentRef, payment: CardPayment) -> RuleResult:
-    facts = {
+    facts: dict[str, Fact] = {
         "payment_intent": expected.payment_intent,
         "payment_status": payment.status,
         "amount_minor": payment.amount_minor,
         "currency": payment.currency,
     }
 
-    def result(outcome: Outcome, code: str, reason: str) -> RuleResult:
-        return RuleResult(rule=Rule.SETTLED, outcome=outcome, code=code, reason=reason, facts=dict(facts))
+    def result(outcome: Outcome, code: str) -> RuleResult:
+        return _result(Rule.SETTLED, outcome, code, facts, sentence=f"card_{code}")
 
     if not payment.found:
-        return result(Outcome.FAIL, "payment_unknown", "The card processor does not know this payment.")
+        return result(Outcome.FAIL, "payment_unknown")
     if payment.status in ("processing", "requires_capture", "requires_action", "requires_confirmation"):
-        return result(Outcome.WAIT, "payment_unsettled", "The card payment is not settled yet.")
+        return result(Outcome.WAIT, "payment_unsettled")
     if payment.status != "succeeded" or not payment.is_captured:
-        return result(Outcome.FAIL, "payment_not_made", "The card payment was never completed.")
+        return result(Outcome.FAIL, "payment_not_made")
     if (payment.amount_minor, payment.currency) != (expected.amount_minor, expected.currency):
-        return result(
-            Outcome.FAIL,
-            "amount_differs",
-            "The card payment's amount is not the one recorded for the deposit.",
-        )
-    return result(Outcome.PASS, "settled", "The card payment succeeded with exactly the deposit's amount.")
+        return result(Outcome.FAIL, "amount_differs")
+    return result(Outcome.PASS, "settled")
 
 
 def _chain_settled(expected: ChainPaymentRef, payment: ChainPayment) -> RuleResult:
-    facts = {
+    facts: dict[str, Fact] = {
         "chain_id": expected.chain_id,
         "tx_hash": expected.tx_hash,
         "settlement": payment.settlement.value,
     }
 
-    def result(outcome: Outcome, code: str, reason: str) -> RuleResult:
-        return RuleResult(
-            rule=Rule.SETTLED,
-            outcome=outcome,
-            code=code,
-            reason=reason,
-            facts=dict(facts),
-            moving_facts={"block_number": payment.block_number},
-        )
+    def result(outcome: Outcome, code: str) -> RuleResult:
+        said = _result(Rule.SETTLED, outcome, code, facts, sentence=f"chain_{code}")
+        return said.model_copy(update={"moving_facts": {"block_number": payment.block_number}})
 
     # An amount that cannot be read (an internal transfer, a token) is for the route to review, not a difference.
     differs = payment.amount_base_units not in (None, expected.amount_base_units)
     if payment.settlement == Settlement.FINAL and differs:
-        return result(
-            Outcome.FAIL,
-            "amount_differs",
-            "The chain transaction moved another amount than recorded for the deposit.",
-        )
+        return result(Outcome.FAIL, "amount_differs")
     if payment.settlement == Settlement.FINAL:
-        return result(Outcome.PASS, "settled", "The chain transaction is final.")
+        return result(Outcome.PASS, "settled")
     if payment.settlement == Settlement.FAILED:
-        return result(Outcome.FAIL, "payment_not_made", "The chain transaction failed; nothing was deposited by it.")
+        return result(Outcome.FAIL, "payment_not_made")
     # A node that does not know a transaction proves nothing: it may lag, so this waits and never refuses.
-    return result(Outcome.WAIT, "payment_unsettled", "The chain transaction is not final yet.")
+    return result(Outcome.WAIT, "payment_unsettled")
 
 
 def _clean(deposit: DepositFacts, payment: PaymentFacts) -> RuleResult:
@@ -230,50 +207,39 @@ def _clean(deposit: DepositFacts, payment: PaymentFacts) -> RuleResult:
     if isinstance(payment, CardPayment):
         facts |= {"refunded_outside_minor": payment.refunded_minor, "dispute": payment.dispute.value}
 
-    def result(outcome: Outcome, code: str, reason: str) -> RuleResult:
-        return RuleResult(rule=Rule.CLEAN, outcome=outcome, code=code, reason=reason, facts=dict(facts))
+    def result(outcome: Outcome, code: str) -> RuleResult:
+        return _result(Rule.CLEAN, outcome, code, facts, other=deposit.held_by_other_refund)
 
     if deposit.state == DepositState.REFUNDED:
-        return result(Outcome.FAIL, "already_refunded", "The deposit was refunded before.")
+        return result(Outcome.FAIL, "already_refunded")
     if deposit.state == DepositState.CHARGED_BACK:
-        return result(Outcome.FAIL, "charged_back", "The deposit was charged back by the customer's bank.")
+        return result(Outcome.FAIL, "charged_back")
     if isinstance(payment, CardPayment) and payment.dispute != Dispute.NONE:
-        return result(Outcome.FAIL, "disputed", "The card payment is disputed at the customer's bank.")
+        return result(Outcome.FAIL, "disputed")
     if isinstance(payment, CardPayment) and payment.refunded_minor > 0:
-        return result(Outcome.FAIL, "refunded_outside", "The card payment was refunded outside this service.")
+        return result(Outcome.FAIL, "refunded_outside")
     if deposit.account_status == AccountStatus.SUSPENDED:
-        return result(Outcome.FAIL, "account_suspended", "The account is suspended.")
+        return result(Outcome.FAIL, "account_suspended")
     if deposit.held_by_other_refund is not None:
-        return result(
-            Outcome.FAIL,
-            "held_by_other_refund",
-            f"Refund {deposit.held_by_other_refund} is paying this deposit back.",
-        )
-    return result(Outcome.PASS, "clean", "No dispute, no other refund, and the account is in good standing.")
+        return result(Outcome.FAIL, "held_by_other_refund")
+    return result(Outcome.PASS, "clean")
 
 
 def _route(payment: PaymentFacts) -> tuple[RuleResult, str | None]:
     """Find the way back: the paying card, or the sender of the deposit's own chain transaction."""
 
-    def result(outcome: Outcome, code: str, reason: str) -> RuleResult:
-        return RuleResult(rule=Rule.ROUTE, outcome=outcome, code=code, reason=reason)
+    def result(outcome: Outcome, code: str, sentence: str | None = None) -> RuleResult:
+        return _result(Rule.ROUTE, outcome, code, {}, sentence=sentence)
 
     if isinstance(payment, CardPayment):
         if payment.found and not payment.is_card:
-            return result(Outcome.REVIEW, "not_a_card", "The payment was not made by card."), None
-        return result(Outcome.PASS, "card", "The refund goes to the card that paid."), "card"
+            return result(Outcome.REVIEW, "not_a_card"), None
+        return result(Outcome.PASS, "card", "to_the_card"), "card"
     if payment.refuse:
-        return result(Outcome.FAIL, ",".join(payment.refuse), "This chain transaction is not a deposit to us."), None
+        return result(Outcome.FAIL, ",".join(payment.refuse), "not_a_deposit"), None
     if payment.settlement != Settlement.FINAL:
-        return result(Outcome.WAIT, "sender_not_final", "The sender is known once the transaction is final."), None
+        return result(Outcome.WAIT, "sender_not_final"), None
     unread = "sender_unknown" if payment.sender is None else "amount_unknown"
     if payment.review or payment.sender is None or payment.amount_base_units is None:
-        return (
-            result(
-                Outcome.REVIEW,
-                ",".join(payment.review) or unread,
-                "A person must judge whether the sender can be paid.",
-            ),
-            payment.sender,
-        )
-    return result(Outcome.PASS, "sender", "The refund goes to the address that sent the deposit."), payment.sender
+        return result(Outcome.REVIEW, ",".join(payment.review) or unread, "sender_to_judge"), payment.sender
+    return result(Outcome.PASS, "sender", "to_the_sender"), payment.sender

@@ -39,6 +39,8 @@ class RuleResult(BaseModel):
     outcome: Outcome
     code: str
     reason: str
+    reasons: dict[str, str] = {}
+    """The reason in our other languages, by language tag."""
     facts: dict[str, Fact] = {}
     moving_facts: dict[str, Fact] = {}
     """What changes by itself while a refund waits (a block height); shown, never part of the digest."""

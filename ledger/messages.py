@@ -1,5 +1,6 @@
 """What the customer is told, kept once per refund and kind, ready for the help desk to post."""
 
+from domain.languages import language_of
 from domain.messages import write_message
 from domain.money import Money
 from domain.refunds import RefundStatus, StatusReason
@@ -25,6 +26,7 @@ class Messages:
             deposit = session.get(Deposit, row.deposit_id) if row.deposit_id else None
             payout = session.get(Payout, (row.id, row.attempt))
             text = write_message(
+                language=language_of(row.locale),
                 status=RefundStatus(row.status),
                 reason=StatusReason(row.status_reason) if row.status_reason else None,
                 rail=row.rail,

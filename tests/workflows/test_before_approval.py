@@ -191,6 +191,21 @@ async def test_a_deposit_older_than_the_promise_is_refused_with_its_reasons(hous
 
     assert seen["status_reason"] == "window_failed"
     assert "14 days" in seen["messages"][0]["text"]
+
+
+async def test_a_customer_who_reads_chinese_is_told_the_reason_in_chinese_and_the_operator_in_english(
+    house: House,
+) -> None:
+    house.deposit(days_ago=15)
+
+    seen = await house.until(await house.request(locale="zh-CN"), INELIGIBLE)
+    await house.settle()
+
+    window = next(rule for rule in seen["verdict"]["rules"] if rule["rule"] == "window")
+    (told,) = house.see(seen["id"])["messages"]
+    assert "14 days" in window["reason"]
+    assert window["reasons"]["zh-Hans"] in told["text"]
+    assert "14 days" not in told["text"]
     assert house.books() == {"spendable": 2000}
 
 
