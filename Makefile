@@ -25,6 +25,9 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+bench: setup ## Measure the service beside a bare workflow on the same server
+	@$(BIN)/python -m bench $(BENCH)
+
 history: setup ## Record the histories of the main paths anew, beside those that are there
 	$(BIN)/python -m tests.workflows.recording
 
@@ -51,4 +54,4 @@ node_modules/.ready: package.json package-lock.json .npmrc .venv/.ready
 	@test -x node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil || { echo "npm left no anvil binary behind" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help setup demo up test check history lock
+.PHONY: help setup demo up test check bench history lock
