@@ -110,6 +110,10 @@ class Stack:
         if self._thread is not None:
             self._thread.join()
 
+    def kill(self, name: str) -> None:
+        """End one process at once, as a power cut would; it is started again as after any other death."""
+        os.kill(self.info["pids"][name], signal.SIGKILL)
+
     def ask_to_stop(self) -> None:
         """Let `run()` end; from any thread."""
         if self._loop is None:

@@ -4,15 +4,15 @@ import shutil
 import sys
 import tempfile
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from devstack.demo.stories import STORIES, Story, Told
+from devstack.demo.stories import LAST, STORIES, Story, Told
 from devstack.demo.town import DemoFailedError, Town
 from devstack.stack import Stack, StackError
 
@@ -33,7 +33,7 @@ def play() -> int:
             return 3
         try:
             talk.print(f"The stack is up after {_seconds(time.monotonic() - started)}.")
-            results = _play_all(Town(stack.info), talk)
+            results = _play_all(Town(stack.info, stack.kill), talk)
         finally:
             stack.stop()
     _print(results, time.monotonic() - started)
@@ -47,21 +47,19 @@ def _play_all(town: Town, talk: Console) -> list[Result]:
     """Play the stories side by side, as refunds happen in life; show who is still under way."""
     columns = (SpinnerColumn(finished_text="✓"), TextColumn("{task.description}"), _Elapsed())
     with Progress(*columns, console=talk) as progress, ThreadPoolExecutor(len(STORIES)) as pool:
-        tasks = [progress.add_task(story.asked, total=1) for story in STORIES]
 
-        def follow(story: Story, task: int) -> Result:
+        def follow(story: Story, task: TaskID) -> Result:
             began = time.monotonic()
             try:
                 told: Told | Exception = story.play(town)
             except DemoFailedError as error:
                 told = error
-            progress.update(task, completed=1)  # type: ignore[arg-type]  # rich's TaskID is an int
+            progress.update(task, completed=1)
             return story, told, time.monotonic() - began
 
-        futures: list[Future[Result]] = [
-            pool.submit(follow, story, task) for story, task in zip(STORIES, tasks, strict=True)
-        ]
-        results = [future.result() for future in futures]
+        tasks = [progress.add_task(story.asked, total=1) for story in STORIES]
+        results = list(pool.map(follow, STORIES, tasks))
+        results.append(follow(LAST, progress.add_task(LAST.asked, total=1)))
     town.close()
     return results
 

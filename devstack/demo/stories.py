@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from devstack.demo.town import DemoFailedError, Town
+from eth_account.signers.local import LocalAccount
+
+from devstack.demo.town import WEI_PER_COIN, DemoFailedError, Town, wait_for
 
 TWENTY_DOLLARS_MINOR = 2000
 HUNDREDTH_OF_A_COIN_WEI = 10**16
-WEI_PER_COIN = 10**18
 
 
 @dataclass(frozen=True)
@@ -29,36 +30,19 @@ class Story:
 
 def card_refund(town: Town) -> Told:
     """A card deposit of two days ago, unused: approved and back on the card."""
-    account, _ = town.open_account()
-    payment = town.pay_by_card(TWENTY_DOLLARS_MINOR)
-    town.deposit(account, TWENTY_DOLLARS_MINOR, _card(payment), _days_ago(2))
-    refund = town.request(account={"id": account}, rail="card")
+    _, refund, payment = _request_by_card(town)
     town.approve(refund)
     return Told(_status(town.until(refund, "refunded")), _on_the_card(town, payment))
 
 
 def crypto_refund(town: Town) -> Told:
     """A crypto deposit: back on chain, to the very address that sent it."""
-    account, _ = town.open_account()
-    tx_hash = town.pay_by_crypto(HUNDREDTH_OF_A_COIN_WEI)
-    payment = {
-        "rail": "crypto",
-        "chain_id": town.chain_id,
-        "tx_hash": tx_hash,
-        "asset": "native",
-        "amount_base_units": str(HUNDREDTH_OF_A_COIN_WEI),
-    }
-    town.deposit(account, 3000, payment, datetime.now(UTC))
-    before = town.balance_wei()
-    refund = town.request(account={"id": account}, rail="crypto", payment_proof=tx_hash)
+    customer = town.new_customer()
+    refund = _request_by_crypto(town, customer)
+    before = town.balance_wei(customer)
     town.approve(refund)
     seen = town.until(refund, "refunded")
-    received = town.balance_wei() - before
-    if received != HUNDREDTH_OF_A_COIN_WEI:
-        raise DemoFailedError(f"the sender's balance rose by {received} wei, not by {HUNDREDTH_OF_A_COIN_WEI}")
-    sender = town.customer.address
-    back = seen["payouts"][-1]["tx_hash"]
-    return Told(_status(seen), f"chain: +{received / WEI_PER_COIN} coin at {sender} by transaction {back}")
+    return Told(_status(seen), f"{_on_chain(town, customer, before)} by transaction {seen['payouts'][-1]['tx_hash']}")
 
 
 def used_deposit(town: Town) -> Told:
@@ -108,6 +92,44 @@ def email_request(town: Town) -> Told:
     return Told(_status(town.until(refund, "refunded")), _on_the_card(town, payment))
 
 
+def rejection(town: Town) -> Told:
+    """An operator says no: the balance is the customer's again, to the cent."""
+    account, refund, payment = _request_by_card(town)
+    town.reject(refund, "the account holder asked for something else on the phone")
+    seen = town.until(refund, "rejected")
+    return Told(_status(seen), f"{_on_the_card(town, payment)}; {_spendable(town, account)}")
+
+
+def withdrawal(town: Town) -> Told:
+    """The customer changes their mind before anybody approved."""
+    account, refund, payment = _request_by_card(town)
+    town.until(refund, "awaiting_approval")
+    town.must("helpdesk", "POST", f"/v1/refunds/{refund}/withdraw", {"reason": "wants to keep the balance"})
+    seen = town.until(refund, "withdrawn")
+    return Told(_status(seen), f"{_on_the_card(town, payment)}; {_spendable(town, account)}")
+
+
+def worker_killed(town: Town) -> Told:
+    """The worker dies while it pays on both rails at once: another goes on, and the money has moved once."""
+    customer = town.new_customer()
+    by_crypto = _request_by_crypto(town, customer)
+    _, by_card, payment = _request_by_card(town)
+    balance, payouts = town.balance_wei(customer), town.payouts_sent()
+    town.lose_next_answer(seconds=60)
+    town.approve(by_card)
+    town.approve(by_crypto)
+    wait_for(lambda: town.refunds_at_stripe(payment) or None, "Stripe to have taken the refund")
+    wait_for(lambda: _payout_hash(town, by_crypto), "the payout to be signed")
+    if {town.refund(refund)["status"] for refund in (by_card, by_crypto)} & {"refunded"}:
+        raise DemoFailedError("a refund was done before the worker could be killed in the middle of it")
+    town.kill("worker")
+    seen = [town.until(refund, "refunded") for refund in (by_card, by_crypto)]
+    if town.payouts_sent() != payouts + 1:
+        raise DemoFailedError(f"the wallet sent {town.payouts_sent() - payouts} transactions for one payout")
+    money = f"{_on_the_card(town, payment)}, once; {_on_chain(town, customer, balance)}, once"
+    return Told(" and ".join(_status(it) for it in seen), money)
+
+
 STORIES = (
     Story("card deposit, two days old, unused", card_refund),
     Story("crypto deposit, unused", crypto_refund),
@@ -115,7 +137,35 @@ STORIES = (
     Story("card deposit, the only SMS never came", unreceived_sms),
     Story("card deposit, asked on day 15", day_fifteen),
     Story("e-mail with username and payment id", email_request),
+    Story("card deposit, an operator says no", rejection),
+    Story("card deposit, the customer changes their mind", withdrawal),
 )
+
+# Played when the others are done, for it would disturb them.
+LAST = Story("one by card, one by crypto: worker killed while it pays", worker_killed)
+
+
+def _request_by_card(town: Town) -> tuple[str, str, str]:
+    """Let a new customer pay by card and ask for it back; return account, refund and payment."""
+    account, _ = town.open_account()
+    payment = town.pay_by_card(TWENTY_DOLLARS_MINOR)
+    town.deposit(account, TWENTY_DOLLARS_MINOR, _card(payment), _days_ago(2))
+    return account, town.request(account={"id": account}, rail="card"), payment
+
+
+def _request_by_crypto(town: Town, customer: LocalAccount) -> str:
+    """Let a customer pay by crypto and ask for it back; return the refund."""
+    account, _ = town.open_account()
+    tx_hash = town.pay_by_crypto(HUNDREDTH_OF_A_COIN_WEI, customer)
+    payment = {
+        "rail": "crypto",
+        "chain_id": town.chain_id,
+        "tx_hash": tx_hash,
+        "asset": "native",
+        "amount_base_units": str(HUNDREDTH_OF_A_COIN_WEI),
+    }
+    town.deposit(account, 3000, payment, datetime.now(UTC))
+    return town.request(account={"id": account}, rail="crypto", payment_proof=tx_hash)
 
 
 def _card(payment: str) -> dict[str, str]:
@@ -134,6 +184,27 @@ def _refusal(town: Town, refund: str) -> str:
     seen = town.until(refund, "ineligible")
     reasons = [rule["reason"] for rule in seen["verdict"]["rules"] if rule["outcome"] == "fail"]
     return f"ineligible: {' '.join(reasons)}"
+
+
+def _payout_hash(town: Town, refund: str) -> str | None:
+    payouts = town.refund(refund)["payouts"]
+    return str(payouts[-1]["tx_hash"]) if payouts and payouts[-1]["tx_hash"] else None
+
+
+def _spendable(town: Town, account: str) -> str:
+    """Return in words what the account can spend, after checking that all of the deposit is there again."""
+    balance = town.balance(account)
+    if balance["spendable_minor"] != balance["deposited_minor"]:
+        raise DemoFailedError(f"the account holds {balance}")
+    return f"balance: {balance['spendable_minor'] / 100:.2f} {balance['currency']} to spend again"
+
+
+def _on_chain(town: Town, customer: LocalAccount, before_wei: int) -> str:
+    """Return in words what came back to the sender, after checking that it is exactly what was paid."""
+    received = town.balance_wei(customer) - before_wei
+    if received != HUNDREDTH_OF_A_COIN_WEI:
+        raise DemoFailedError(f"the sender's balance rose by {received} wei, not by {HUNDREDTH_OF_A_COIN_WEI}")
+    return f"chain: +{received / WEI_PER_COIN} coin at {customer.address}"
 
 
 def _on_the_card(town: Town, payment: str) -> str:

@@ -1,5 +1,6 @@
 """The people and places of the demo: API clients by role, a card customer's bank, a crypto customer's wallet."""
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from web3 import HTTPProvider, Web3
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 60
 GAS_OF_A_TRANSFER = 21_000
+WEI_PER_COIN = 10**18
 
 T = TypeVar("T")
 
@@ -34,12 +36,15 @@ class Answer:
 class Town:
     """What a story needs, on top of a running stack."""
 
-    def __init__(self, info: dict[str, Any]) -> None:
+    def __init__(self, info: dict[str, Any], kill: Callable[[str], None] | None = None) -> None:
+        """`kill` ends one of the stack's processes with SIGKILL, by its name; only some stories need it."""
         self._info = info
+        self._kill = kill
         self._http = httpx2.Client(timeout=30)
         self._chain = info["chains"][0]
         self._web3 = Web3(HTTPProvider(self._chain["rpc"], exception_retry_configuration=None))
         self._numbers = count(1)
+        self._paying = threading.Lock()
         self.customer: LocalAccount = Account.from_key(self._chain["depositor_key"])
 
     def close(self) -> None:
@@ -136,6 +141,28 @@ class Town:
         body = {"decision_id": self.name("decision"), "action": "approve", "digest": seen["digest"]}
         self.must(operator, "POST", f"/v1/refunds/{refund}/decisions", body)
 
+    def reject(self, refund: str, reason: str, operator: str = "approver_1") -> None:
+        """Let an operator reject what they see."""
+        seen = self.until(refund, "awaiting_approval")
+        body = {
+            "decision_id": self.name("decision"),
+            "action": "reject",
+            "digest": seen["digest"],
+            "reason": reason,
+        }
+        self.must(operator, "POST", f"/v1/refunds/{refund}/decisions", body)
+
+    def balance(self, account: str) -> dict[str, Any]:
+        """Read what an account holds in its one currency."""
+        (balance,) = self.must("billing", "GET", f"/v1/accounts/{account}/balance")["balances"]
+        return dict(balance)
+
+    def kill(self, process: str) -> None:
+        """End a process of the stack at once, as a power cut would."""
+        if self._kill is None:
+            raise DemoFailedError("this town may not kill anything")
+        self._kill(process)
+
     # --- the card customer and Stripe ---
 
     def pay_by_card(self, amount_minor: int) -> str:
@@ -163,34 +190,57 @@ class Town:
         )
         return list(response.json()["data"])
 
-    # --- the crypto customer and the chain ---
+    def lose_next_answer(self, seconds: float) -> None:
+        """Let Stripe take the next refund and keep its answer to itself for so long."""
+        fault = {"method": "POST", "path_prefix": "/v1/refunds", "kind": "hang_after", "hang_seconds": seconds}
+        answer = self._http.post(f"{self._info['stripe']}/_sim/faults", json=fault)
+        if answer.status_code != 200:
+            raise DemoFailedError(f"the simulator arms no fault: {answer.text}")
 
-    def pay_by_crypto(self, amount_wei: int) -> str:
+    # --- crypto customers and the chain ---
+
+    def new_customer(self) -> LocalAccount:
+        """Return a customer with a coin at an address of their own, so that balances tell of one story alone."""
+        customer: LocalAccount = Account.create()
+        self._send(self.customer, customer.address, WEI_PER_COIN)
+        return customer
+
+    def pay_by_crypto(self, amount_wei: int, customer: LocalAccount | None = None) -> str:
         """Send coins to the merchant's deposit address; return the transaction hash once it is final."""
-        transaction = {
-            "type": 2,
-            "chainId": self._chain["chain_id"],
-            "nonce": self._web3.eth.get_transaction_count(self.customer.address),
-            "to": self._chain["deposit_address"],
-            "value": amount_wei,
-            "gas": GAS_OF_A_TRANSFER,
-            "maxFeePerGas": 3 * self._web3.eth.gas_price,
-            "maxPriorityFeePerGas": self._web3.eth.max_priority_fee,
-        }
-        signed = self.customer.sign_transaction(transaction)
-        tx_hash = self._web3.eth.send_raw_transaction(signed.raw_transaction)
-        receipt = self._web3.eth.wait_for_transaction_receipt(
-            tx_hash, timeout=PATIENCE_SECONDS, poll_latency=POLL_SECONDS
-        )
+        tx_hash, block = self._send(customer or self.customer, self._chain["deposit_address"], amount_wei)
         wait_for(
-            lambda: self._web3.eth.get_block("finalized")["number"] >= receipt["blockNumber"] or None,
+            lambda: self._web3.eth.get_block("finalized")["number"] >= block or None,
             "the deposit's block to be final",
         )
-        return str(tx_hash.to_0x_hex())
+        return tx_hash
 
-    def balance_wei(self) -> int:
-        """Return what the customer's address holds now, as the chain says."""
-        return int(self._web3.eth.get_balance(self.customer.address))
+    def _send(self, sender: LocalAccount, to: str, amount_wei: int) -> tuple[str, int]:
+        """Move coins; return the transaction hash and its block. One at a time: two would take the same nonce."""
+        with self._paying:
+            transaction = {
+                "type": 2,
+                "chainId": self._chain["chain_id"],
+                "nonce": self._web3.eth.get_transaction_count(sender.address),
+                "to": to,
+                "value": amount_wei,
+                "gas": GAS_OF_A_TRANSFER,
+                "maxFeePerGas": 3 * self._web3.eth.gas_price,
+                "maxPriorityFeePerGas": self._web3.eth.max_priority_fee,
+            }
+            signed = sender.sign_transaction(transaction)
+            tx_hash = self._web3.eth.send_raw_transaction(signed.raw_transaction)
+            receipt = self._web3.eth.wait_for_transaction_receipt(
+                tx_hash, timeout=PATIENCE_SECONDS, poll_latency=POLL_SECONDS
+            )
+        return str(tx_hash.to_0x_hex()), int(receipt["blockNumber"])
+
+    def balance_wei(self, customer: LocalAccount | None = None) -> int:
+        """Return what a customer's address holds now, as the chain says."""
+        return int(self._web3.eth.get_balance((customer or self.customer).address))
+
+    def payouts_sent(self) -> int:
+        """Return how many transactions the merchant's wallet has sent, as the chain says."""
+        return int(self._web3.eth.get_transaction_count(self._chain["wallet"]))
 
     @property
     def chain_id(self) -> int:

@@ -25,7 +25,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def town(stack: Stack) -> Iterator[Town]:
-    town = Town(stack.info)
+    town = Town(stack.info, stack.kill)
     yield town
     town.close()
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from devstack.demo.stories import STORIES, Story
+from devstack.demo.stories import LAST, STORIES, Story
 from devstack.demo.town import Town
 
 pytestmark = pytest.mark.stack
@@ -13,5 +13,12 @@ def test_story_ends_as_promised(town: Town, story: Story) -> None:
     told = story.play(town)
 
     is_paid_back = told.happened == "refunded"
-    assert is_paid_back != told.happened.startswith("ineligible")
+    assert is_paid_back != told.happened.startswith(("ineligible", "rejected", "withdrawn"))
     assert ("nothing moved" in told.money) != is_paid_back
+
+
+def test_a_worker_killed_while_it_pays_on_both_rails_leaves_money_that_moved_once(town: Town) -> None:
+    told = LAST.play(town)
+
+    assert told.happened == "refunded and refunded"
+    assert told.money.count("once") == 2
