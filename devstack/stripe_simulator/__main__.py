@@ -1,6 +1,7 @@
 """Start the simulator: `python -m devstack.stripe_simulator --port P --database FILE`."""
 
 import argparse
+import os
 import signal
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import uvicorn
 
 from devstack.stripe_simulator.app import build_app
+from devstack.stripe_simulator.changes import write_events
 from devstack.stripe_simulator.connection import BreakableConnection
 from devstack.stripe_simulator.store import Store
 
@@ -19,10 +21,10 @@ SHUTDOWN_SECONDS_MAX = 1
 def main() -> None:
     """Serve until SIGTERM or SIGINT, then exit with status 0."""
     arguments = _parse_arguments()
-    store = Store(arguments.database, clock_offset_seconds=arguments.clock_offset_seconds)
+    store = Store(arguments.database, observe=write_events, clock_offset_seconds=arguments.clock_offset_seconds)
     server = uvicorn.Server(
         uvicorn.Config(
-            build_app(store),
+            build_app(store, webhook_url=arguments.webhook_url, webhook_secrets=arguments.webhook_secrets),
             host=HOST,
             port=arguments.port,
             http=BreakableConnection,
@@ -50,7 +52,25 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--database", type=Path, required=True, help="SQLite file, made when it is missing")
     parser.add_argument("--clock-offset-seconds", type=int, default=0, help="how far its clock runs ahead")
-    return parser.parse_args()
+    parser.add_argument(
+        "--webhook-url",
+        default=os.environ.get("STRIPE_SIMULATOR_WEBHOOK_URL") or None,
+        help="where to send events; nowhere without it (environment: STRIPE_SIMULATOR_WEBHOOK_URL)",
+    )
+    parser.add_argument(
+        "--webhook-secret",
+        dest="webhook_secrets",
+        action="append",
+        help="signs them; twice while one replaces the other "
+        "(environment, where other users cannot see it: STRIPE_SIMULATOR_WEBHOOK_SECRET, several by commas)",
+    )
+    arguments = parser.parse_args()
+    if not arguments.webhook_secrets:
+        given = os.environ.get("STRIPE_SIMULATOR_WEBHOOK_SECRET", "").split(",")
+        arguments.webhook_secrets = [secret for secret in given if secret]
+    if arguments.webhook_url and not arguments.webhook_secrets:
+        parser.error("--webhook-url needs a --webhook-secret")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """HTTP: who may call, faults on the way in and out, and which idempotency keys are in use."""
 
 import asyncio
+import signal
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,32 +16,51 @@ from devstack.stripe_simulator.authentication import authenticate
 from devstack.stripe_simulator.calls import Answer, Call, new_id
 from devstack.stripe_simulator.connection import DroppedAnswer, TruncatedAnswer
 from devstack.stripe_simulator.control import Control
+from devstack.stripe_simulator.deliverer import Deliverer
+from devstack.stripe_simulator.dispute_control import DisputeControl
 from devstack.stripe_simulator.errors import ApiError, key_in_use, rate_limited, server_failure
 from devstack.stripe_simulator.execution import execute
 from devstack.stripe_simulator.faults import Fault, FaultKind
 from devstack.stripe_simulator.form import parse_form
 from devstack.stripe_simulator.idempotency import check_key
 from devstack.stripe_simulator.store import Store
+from devstack.stripe_simulator.targets import set_command_line_target
+from devstack.stripe_simulator.webhook_control import WebhookControl
 
 _BAD_GATEWAY = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def build_app(store: Store) -> Starlette:
-    """Compose the control plane and Stripe's API on one store, which is closed at the end."""
+def build_app(store: Store, *, webhook_url: str | None, webhook_secrets: list[str]) -> Starlette:
+    """Compose the control plane, Stripe's API and its webhooks on one store, which is closed at the end."""
 
     @asynccontextmanager
     async def keep_open(_: Starlette) -> AsyncIterator[None]:
         # A file that cannot be opened ends the start, not the first call.
-        await store.transaction(lambda tables: tables.now())
+        await store.transaction(lambda tables: set_command_line_target(tables, webhook_url, webhook_secrets))
+        sending = asyncio.create_task(Deliverer(store).run())
+        sending.add_done_callback(_end_with_the_deliverer)
         yield
+        sending.cancel()
+        await asyncio.wait([sending])
         store.close()
 
+    controls = (Control(store), DisputeControl(store), WebhookControl(store))
     return Starlette(
-        routes=[*Control(store).routes(), Route("/{path:path}", Api(store).serve, methods=_METHODS)],
+        routes=[
+            *(route for control in controls for route in control.routes()),
+            Route("/{path:path}", Api(store).serve, methods=_METHODS),
+        ],
         lifespan=keep_open,
         exception_handlers={Exception: _answer_own_mistake},
     )
+
+
+def _end_with_the_deliverer(sending: asyncio.Task[None]) -> None:
+    """A simulator that lost its deliverer must not look alive: whoever watches the process starts it again."""
+    if not sending.cancelled() and (failure := sending.exception()) is not None:
+        traceback.print_exception(failure)
+        signal.raise_signal(signal.SIGTERM)
 
 
 class Api:

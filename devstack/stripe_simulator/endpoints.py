@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 from devstack.stripe_simulator import params as read
 from devstack.stripe_simulator.calls import Call, Json
+from devstack.stripe_simulator.disputes import find_dispute
 from devstack.stripe_simulator.errors import no_such, unknown_url
+from devstack.stripe_simulator.events import find_event, list_events
 from devstack.stripe_simulator.expansion import expand
 from devstack.stripe_simulator.form import Form
 from devstack.stripe_simulator.listing import read_page
@@ -13,12 +15,13 @@ from devstack.stripe_simulator.objects import (
     balance_json,
     charge_json,
     dispute_json,
+    early_fraud_warning_json,
     list_json,
     payment_intent_json,
     refund_json,
 )
 from devstack.stripe_simulator.payments import create_payment_intent
-from devstack.stripe_simulator.records import Charge, Dispute, PaymentIntent, Refund
+from devstack.stripe_simulator.records import Charge, Dispute, EarlyFraudWarning, PaymentIntent, Refund
 from devstack.stripe_simulator.refunds import create_refund, find_refund, update_refund
 from devstack.stripe_simulator.store import Tables
 
@@ -80,6 +83,34 @@ def _list_disputes(tables: Tables, params: Form, _: str) -> Json:
     return list_json("/v1/disputes", shown, has_more=page.has_more)
 
 
+def _get_dispute(tables: Tables, params: Form, dispute_id: str) -> Json:
+    read.refuse_unknown(params, ("expand",))
+    return dispute_json(find_dispute(tables, dispute_id))
+
+
+def _get_warning(tables: Tables, params: Form, warning_id: str) -> Json:
+    read.refuse_unknown(params, ("expand",))
+    warning = tables.find(EarlyFraudWarning, warning_id)
+    if warning is None:
+        raise no_such("early_fraud_warning", warning_id)
+    return early_fraud_warning_json(warning)
+
+
+def _list_warnings(tables: Tables, params: Form, _: str) -> Json:
+    page = read_page(tables, EarlyFraudWarning, params)
+    shown = [early_fraud_warning_json(warning) for warning in page.records]
+    return list_json("/v1/radar/early_fraud_warnings", shown, has_more=page.has_more)
+
+
+def _get_event(tables: Tables, params: Form, event_id: str) -> Json:
+    read.refuse_unknown(params, ("expand",))
+    return find_event(tables, event_id)
+
+
+def _list_events(tables: Tables, params: Form, _: str) -> Json:
+    return list_events(tables, params)
+
+
 def _get_balance(tables: Tables, params: Form, _: str) -> Json:
     read.refuse_unknown(params, ("expand",))
     return balance_json(tables)
@@ -94,5 +125,10 @@ _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", r"/v1/refunds/([^/]+)", _get_refund),
     ("POST", r"/v1/refunds/([^/]+)", _update_refund),
     ("GET", r"/v1/disputes", _list_disputes),
+    ("GET", r"/v1/disputes/([^/]+)", _get_dispute),
+    ("GET", r"/v1/radar/early_fraud_warnings", _list_warnings),
+    ("GET", r"/v1/radar/early_fraud_warnings/([^/]+)", _get_warning),
+    ("GET", r"/v1/events", _list_events),
+    ("GET", r"/v1/events/([^/]+)", _get_event),
     ("GET", r"/v1/balance", _get_balance),
 )

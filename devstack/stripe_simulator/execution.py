@@ -10,6 +10,7 @@ from devstack.stripe_simulator.store import Tables
 
 def execute(tables: Tables, call: Call, fault: Fault | None) -> Answer:
     """Answer a call from memory or by carrying it out; refusals are answers too."""
+    tables.cause = call
     answer = _answer(tables, call, None if fault is None else fault.kind)
     journal.record(tables, call, answer, fault)
     return answer

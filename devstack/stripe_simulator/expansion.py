@@ -15,6 +15,7 @@ _EXPANDABLE = {
     "charge": ("payment_intent", "refunds"),
     "refund": ("charge", "payment_intent"),
     "dispute": ("charge", "payment_intent"),
+    "radar.early_fraud_warning": ("charge", "payment_intent"),
 }
 
 

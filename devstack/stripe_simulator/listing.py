@@ -13,7 +13,7 @@ from devstack.stripe_simulator.store import AnyRecord, Tables
 LIMIT_DEFAULT = 10
 LIMIT_MAX = 100
 PARAMETERS = ("charge", "created", "ending_before", "expand", "limit", "payment_intent", "starting_after")
-_LAST = 2**62
+LAST = 2**62
 
 _OLDER = (
     "SELECT body FROM objects WHERE kind = :kind AND (:charge IS NULL OR charge = :charge) "
@@ -38,11 +38,11 @@ class Page(Generic[AnyRecord]):
 def read_page(tables: Tables, kind: type[AnyRecord], params: Form) -> Page[AnyRecord]:
     """Read the page that the parameters of a list call ask for."""
     read.refuse_unknown(params, PARAMETERS)
-    limit = _limit(params)
+    limit = read_limit(params)
     after, before = read.text(params, "starting_after"), read.text(params, "ending_before")
     if after is not None and before is not None:
         raise ApiError("You may only specify one of these parameters: starting_after, ending_before.")
-    created_from, created_to = _created_range(params)
+    created_from, created_to = read_created_range(params)
     arguments = {
         "kind": kind.kind,
         "charge": _filter(tables, Charge, params),
@@ -55,7 +55,7 @@ def read_page(tables: Tables, kind: type[AnyRecord], params: Form) -> Page[AnyRe
         arguments["cursor"] = _sequence(tables, kind, before, "ending_before")
         rows = tables.connection.execute(_NEWER, arguments).fetchall()
     else:
-        arguments["cursor"] = _LAST if after is None else _sequence(tables, kind, after, "starting_after")
+        arguments["cursor"] = LAST if after is None else _sequence(tables, kind, after, "starting_after")
         rows = tables.connection.execute(_OLDER, arguments).fetchall()
     records = [kind(**json.loads(body)) for (body,) in rows[:limit]]
     return Page(records[::-1] if before is not None else records, has_more=len(rows) > limit)
@@ -68,7 +68,8 @@ def _filter(tables: Tables, kind: type[Record], params: Form) -> str | None:
     return object_id
 
 
-def _limit(params: Form) -> int:
+def read_limit(params: Form) -> int:
+    """Read how many objects a page may hold."""
     limit = read.integer(params, "limit", at_least=1)
     if limit is None:
         return LIMIT_DEFAULT
@@ -90,13 +91,14 @@ def _sequence(tables: Tables, kind: type[AnyRecord], cursor: str, param: str) ->
     return int(row[0])
 
 
-def _created_range(params: Form) -> tuple[int, int]:
+def read_created_range(params: Form) -> tuple[int, int]:
+    """Read between which two Unix times, both included, an object was made."""
     given = params.get("created", {})
     if isinstance(given, str):
         moment = read.integer(params, "created")
-        return (0, _LAST) if moment is None else (moment, moment)
+        return (0, LAST) if moment is None else (moment, moment)
     read.refuse_unknown(given, ("gt", "gte", "lt", "lte"))
     bounds = {name: read.integer(given, name) for name in given}
     lower = [value + (name == "gt") for name, value in bounds.items() if value is not None and name[0] == "g"]
     upper = [value - (name == "lt") for name, value in bounds.items() if value is not None and name[0] == "l"]
-    return max(lower, default=0), min(upper, default=_LAST)
+    return max(lower, default=0), min(upper, default=LAST)

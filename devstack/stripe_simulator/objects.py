@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from devstack.stripe_simulator.calls import Json
 from devstack.stripe_simulator.cards import TEST_CARDS
-from devstack.stripe_simulator.records import Charge, Dispute, PaymentIntent, Refund
+from devstack.stripe_simulator.records import Charge, Dispute, EarlyFraudWarning, PaymentIntent, Refund
 from devstack.stripe_simulator.store import Tables
 
 _EVIDENCE_FIELDS = (
@@ -201,12 +201,12 @@ def refund_json(refund: Refund) -> Json:
 
 
 def dispute_json(dispute: Dispute) -> Json:
-    """Show a dispute; only an inquiry leaves the charge refundable."""
+    """Show a dispute; an inquiry leaves the charge refundable, and a chargeback until it is won does not."""
     return {
         "id": dispute.id,
         "object": "dispute",
         "amount": dispute.amount,
-        "balance_transactions": [],
+        "balance_transactions": dispute.balance_transactions,
         "charge": dispute.charge,
         "created": dispute.created,
         "currency": dispute.currency,
@@ -215,11 +215,11 @@ def dispute_json(dispute: Dispute) -> Json:
         "evidence_details": {
             "due_by": dispute.created + 7 * 24 * 3600,
             "enhanced_eligibility": {},
-            "has_evidence": False,
+            "has_evidence": dispute.submission_count > 0,
             "past_due": False,
-            "submission_count": 0,
+            "submission_count": dispute.submission_count,
         },
-        "is_charge_refundable": dispute.is_inquiry,
+        "is_charge_refundable": not dispute.blocks_refunds,
         "livemode": False,
         "metadata": {},
         "payment_intent": dispute.payment_intent,
@@ -236,6 +236,20 @@ def dispute_json(dispute: Dispute) -> Json:
     }
 
 
+def early_fraud_warning_json(warning: EarlyFraudWarning) -> Json:
+    """Show an early fraud warning."""
+    return {
+        "id": warning.id,
+        "object": "radar.early_fraud_warning",
+        "actionable": warning.actionable,
+        "charge": warning.charge,
+        "created": warning.created,
+        "fraud_type": warning.fraud_type,
+        "livemode": False,
+        "payment_intent": warning.payment_intent,
+    }
+
+
 def list_json(url: str, data: Sequence[Json], *, has_more: bool) -> Json:
     """Show one page of a list."""
     return {"object": "list", "data": list(data), "has_more": has_more, "url": url}
@@ -246,9 +260,7 @@ def balance_json(tables: Tables) -> Json:
     totals: dict[str, int] = {}
     for charge in tables.select(Charge):
         if charge.is_captured:
-            disputed = sum(
-                dispute.amount for dispute in tables.select(Dispute, charge=charge.id) if not dispute.is_inquiry
-            )
+            disputed = sum(dispute.withdrawn_amount for dispute in tables.select(Dispute, charge=charge.id))
             kept = charge.amount - refunded_amount(tables, charge.id) - disputed
             totals[charge.currency] = totals.get(charge.currency, 0) + kept
     nothing = [{"amount": 0, "currency": currency, "source_types": {"card": 0}} for currency in totals or ["usd"]]

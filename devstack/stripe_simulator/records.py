@@ -1,7 +1,7 @@
 """What the simulator keeps about each object; everything that can be computed is left out."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,8 +12,6 @@ class Record:
 
     id: str
     created: int
-    amount: int
-    currency: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +20,8 @@ class PaymentIntent(Record):
 
     kind: ClassVar[str] = "payment_intent"
 
+    amount: int
+    currency: str
     status: str
     capture_method: str
     payment_method: str | None
@@ -38,6 +38,8 @@ class Charge(Record):
 
     kind: ClassVar[str] = "charge"
 
+    amount: int
+    currency: str
     payment_intent: str
     payment_method: str
     test_card: str
@@ -53,6 +55,8 @@ class Refund(Record):
 
     kind: ClassVar[str] = "refund"
 
+    amount: int
+    currency: str
     charge: str
     payment_intent: str
     status: str
@@ -71,16 +75,47 @@ class Refund(Record):
 
 @dataclass(frozen=True, kw_only=True)
 class Dispute(Record):
-    """A chargeback, or an inquiry that may become one."""
+    """A chargeback, or an inquiry that may become one; `amount` can be more than was charged."""
 
     kind: ClassVar[str] = "dispute"
 
+    amount: int
+    currency: str
     charge: str
     payment_intent: str
     status: str
     reason: str
+    submission_count: int = 0
+    balance_transactions: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def is_inquiry(self) -> bool:
         """Whether the bank only asks, so that the charge can still be refunded."""
         return self.status.startswith("warning_")
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more will come of it."""
+        return self.status in ("warning_closed", "won", "lost")
+
+    @property
+    def blocks_refunds(self) -> bool:
+        """Whether the bank has taken the money back, or may keep it."""
+        return not self.is_inquiry and self.status != "won"
+
+    @property
+    def withdrawn_amount(self) -> int:
+        """How much of our balance the bank holds because of it."""
+        return -sum(int(movement["amount"]) for movement in self.balance_transactions)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyFraudWarning(Record):
+    """The card's issuer says that a charge may be fraudulent."""
+
+    kind: ClassVar[str] = "radar.early_fraud_warning"
+
+    charge: str
+    payment_intent: str
+    fraud_type: str
+    actionable: bool = True

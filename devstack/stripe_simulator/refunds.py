@@ -166,7 +166,7 @@ def _check_refundable(tables: Tables, charge: Charge, amount: int | None) -> int
             code="charge_not_refundable",
             param="charge",
         )
-    if any(not dispute.is_inquiry for dispute in tables.select(Dispute, charge=charge.id)):
+    if any(dispute.blocks_refunds for dispute in tables.select(Dispute, charge=charge.id)):
         raise refusal(f"Charge {charge.id} has been charged back; cannot issue a refund.", code="charge_disputed")
     left = charge.amount - refunded_amount(tables, charge.id)
     if left == 0:

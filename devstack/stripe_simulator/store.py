@@ -11,10 +11,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
+from devstack.stripe_simulator.calls import Call
 from devstack.stripe_simulator.records import Record
 
 Result = TypeVar("Result")
 AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+# The id of the webhook target that the process was started with.
+COMMAND_LINE_TARGET = "we_command_line"
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
@@ -51,15 +55,58 @@ CREATE TABLE IF NOT EXISTS faults (
     times INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS clock (advance_seconds INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS events (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    type TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    api_version TEXT NOT NULL,
+    request_id TEXT,
+    idempotency_key TEXT,
+    data TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS webhook_targets (
+    id TEXT PRIMARY KEY,
+    url TEXT NOT NULL UNIQUE,
+    secrets TEXT NOT NULL,
+    enabled_events TEXT NOT NULL,
+    timeout_seconds REAL NOT NULL,
+    tries_max INTEGER NOT NULL,
+    retry_seconds REAL NOT NULL
+);
+CREATE TABLE IF NOT EXISTS webhook_settings (
+    held INTEGER NOT NULL,
+    ordering TEXT NOT NULL,
+    seed INTEGER NOT NULL,
+    copies INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS deliveries (
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    event TEXT NOT NULL,
+    target TEXT NOT NULL,
+    forgery TEXT,
+    status TEXT NOT NULL,
+    due_at REAL NOT NULL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    tried_at REAL,
+    answer_status INTEGER,
+    error TEXT
+);
+CREATE INDEX IF NOT EXISTS deliveries_by_event ON deliveries (event, target);
+CREATE INDEX IF NOT EXISTS deliveries_by_target ON deliveries (target, status);
 """
 
 
 class Store:
     """The file; opened by the first call, so that making a `Store` touches nothing."""
 
-    def __init__(self, path: Path, *, clock_offset_seconds: int = 0) -> None:
+    def __init__(self, path: Path, *, observe: "Observer", clock_offset_seconds: int = 0) -> None:
         self._path = path
+        self._observe = observe
         self._clock_offset_seconds = clock_offset_seconds
+        # Set by each commit that changed something.
+        self.changed = asyncio.Event()
         # One thread owns the connection: calls wait for each other there, while the event loop stays free
         # to see that an idempotency key is in use.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stripe-simulator-store")
@@ -67,7 +114,8 @@ class Store:
 
     async def transaction(self, work: Callable[["Tables"], Result]) -> Result:
         """Run `work` in one database transaction; an exception undoes all of it."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._run, work, loop)
 
     def close(self) -> None:
         """Wait for the running transaction, then close the file."""
@@ -75,18 +123,23 @@ class Store:
             self._thread.submit(self._connection.close).result()
         self._thread.shutdown()
 
-    def _run(self, work: Callable[["Tables"], Result]) -> Result:
+    def _run(self, work: Callable[["Tables"], Result], loop: asyncio.AbstractEventLoop) -> Result:
         if self._connection is None:
             self._connection = self._open()
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
+        changes_before = connection.total_changes
+        tables = Tables(connection, observe=self._observe, clock_offset_seconds=self._clock_offset_seconds)
         try:
-            result = work(Tables(connection, clock_offset_seconds=self._clock_offset_seconds))
+            result = work(tables)
             connection.execute("COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+        if connection.total_changes != changes_before:
+            # From this thread, because the caller may have stopped waiting by now.
+            loop.call_soon_threadsafe(self.changed.set)
         return result
 
     def _open(self) -> sqlite3.Connection:
@@ -100,10 +153,12 @@ class Store:
 
 
 class Tables:
-    """The tables inside one database transaction."""
+    """The tables inside one database transaction; `cause` is the call of the API that it carries out."""
 
-    def __init__(self, connection: sqlite3.Connection, *, clock_offset_seconds: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, observe: "Observer", clock_offset_seconds: int) -> None:
         self.connection = connection
+        self.cause: Call | None = None
+        self._observe = observe
         self._clock_offset_seconds = clock_offset_seconds
 
     @contextmanager
@@ -145,10 +200,15 @@ class Tables:
                 json.dumps(body),
             ),
         )
+        self._observe(self, None, record)
 
     def replace(self, record: Record) -> None:
-        """Keep the changed state of an object."""
+        """Keep the changed state of an object, which is known already."""
+        before = self.find(type(record), record.id)
+        if before is None:
+            raise LookupError(f"{record.id} was never added")
         self.connection.execute("UPDATE objects SET body = ? WHERE id = ?", (json.dumps(asdict(record)), record.id))
+        self._observe(self, before, record)
 
     def find(self, kind: type[AnyRecord], object_id: str) -> AnyRecord | None:
         """Read one object."""
@@ -166,12 +226,22 @@ class Tables:
         return [kind(**json.loads(body)) for (body,) in rows]
 
     def reset(self) -> None:
-        """Forget everything, the moved clock included."""
+        """Forget everything, the moved clock included, but not the target given on the command line."""
         for statement in (
             "DELETE FROM objects",
             "DELETE FROM idempotency",
             "DELETE FROM journal",
             "DELETE FROM faults",
             "DELETE FROM clock",
+            "DELETE FROM events",
+            "DELETE FROM deliveries",
+            "DELETE FROM webhook_settings",
+            f"DELETE FROM webhook_targets WHERE id <> '{COMMAND_LINE_TARGET}'",  # noqa: S608 # our constant
+            # Shuffles depend on the numbers of the rows: the same seed gives the same order after each reset.
+            "DELETE FROM sqlite_sequence",
         ):
             self.connection.execute(statement)
+
+
+# Told of every change inside its database transaction: the object before, or None when it is new, and after.
+Observer = Callable[[Tables, Record | None, Record], None]

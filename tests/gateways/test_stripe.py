@@ -219,6 +219,8 @@ def test_chargeback_between_look_and_leap_is_refused_as_disputed(
 def test_dispute_after_success_is_told_with_the_refund(simulator: Simulator, gateway: StripeGateway) -> None:
     payment = simulator.pay()
     made = gateway.ensure_refund(payout_of(payment))
+    # A chargeback that comes sooner makes the refund fail instead.
+    simulator.control("clock", advance_seconds=300)
     simulator.control(f"charges/{payment.charge}/dispute", status="needs_response")
 
     outcome = gateway.look_at_refund(payout_of(payment))
