@@ -2,6 +2,7 @@
 
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +25,12 @@ class Simulator:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
+        # Made once and without certificates: a client of its own for each call takes longer than the call.
+        self._http = httpx2.Client(
+            trust_env=False,
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            limits=httpx2.Limits(max_keepalive_connections=0),
+        )
         self.database = database
         self.stderr = database.with_suffix(".stderr")
 
@@ -37,7 +44,7 @@ class Simulator:
 
     def _is_healthy(self) -> bool:
         try:
-            return httpx2.get(f"{self.url}/_sim/healthz").status_code == 200
+            return self._http.get(f"{self.url}/_sim/healthz").status_code == 200
         except httpx2.TransportError:
             return False
 
@@ -57,10 +64,20 @@ class Simulator:
         return self.process.wait(timeout=10)
 
     def post(self, path: str, **command: object) -> Any:
-        return httpx2.post(f"{self.url}/_sim/{path}", json=command).raise_for_status().json()
+        return self._http.post(f"{self.url}/_sim/{path}", json=command).raise_for_status().json()
+
+    def try_post(self, path: str, **command: object) -> tuple[int, Any]:
+        answer = self._http.post(f"{self.url}/_sim/{path}", json=command)
+        return answer.status_code, answer.json()
+
+    def get(self, path: str, **query: str) -> Any:
+        return self._http.get(f"{self.url}/_sim/{path}", params=query).raise_for_status().json()
+
+    def delete(self, path: str) -> Any:
+        return self._http.delete(f"{self.url}/_sim/{path}").raise_for_status().json()
 
     def state(self) -> Any:
-        return httpx2.get(f"{self.url}/_sim/state").raise_for_status().json()
+        return self._http.get(f"{self.url}/_sim/state").raise_for_status().json()
 
     def client(self, key: str = KEY, timeout_seconds: float = 20) -> Any:
         return stripe.StripeClient(

@@ -86,7 +86,9 @@ def test_metadata_that_stays_the_same_is_no_event(client: Any) -> None:
     assert only(client, "refund.updated").data.previous_attributes.to_dict() == {"metadata": {"a": "1"}}
 
 
-def test_a_refusal_and_a_repeated_answer_are_no_events_but_a_lost_answer_is(client: Any, simulator: Simulator) -> None:
+def test_a_refusal_and_a_repeated_answer_are_no_events_but_a_lost_answer_is(
+    client: Any, simulator: Simulator
+) -> None:
     payment = pay(client)
     refused(client, payment, "key-1", amount=9999)
     simulator.post("faults", method="POST", path_prefix="/v1/refunds", kind="500_after")
@@ -106,7 +108,9 @@ async def test_a_change_whose_event_cannot_be_written_does_not_happen(tmp_path: 
     payment = pay(simulator.client())
     copy = tmp_path / "copy.sqlite"
     store = Store(copy, observe=forget)
-    await store.transaction(lambda tables: tables.connection.execute("ATTACH ? AS source", (str(simulator.database),)))
+    await store.transaction(
+        lambda tables: tables.connection.execute("ATTACH ? AS source", (str(simulator.database),))
+    )
     await store.transaction(
         lambda tables: tables.connection.execute("INSERT INTO main.objects SELECT * FROM source.objects")
     )
