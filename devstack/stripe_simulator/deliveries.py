@@ -97,20 +97,17 @@ def add(tables: Tables, event_id: str, target: Target, *, forgery: Forgery | Non
 
 def next_due(tables: Tables, target: Target, settings: Settings) -> Delivery | None:
     """Choose what goes to this target now; a forger does not heed that deliveries are held."""
+    direction = -1 if settings.ordering is Ordering.REVERSED else 1
+    # A shuffle chooses among all that wait, the others among one.
+    rows_max = -1 if settings.ordering is Ordering.SHUFFLED else 1
     rows = tables.connection.execute(
         "SELECT sequence, id, event, forgery, tries FROM deliveries WHERE target = ? AND status = ? AND due_at <= ? "
-        "AND (forgery IS NOT NULL OR NOT ?) ORDER BY sequence",
-        (target.id, Status.WAITING, time.time(), settings.held),
+        "AND (forgery IS NOT NULL OR NOT ?) ORDER BY sequence * ? LIMIT ?",
+        (target.id, Status.WAITING, time.time(), settings.held, direction, rows_max),
     ).fetchall()
     if not rows:
         return None
-    match settings.ordering:
-        case Ordering.AS_MADE:
-            chosen = rows[0]
-        case Ordering.REVERSED:
-            chosen = rows[-1]
-        case Ordering.SHUFFLED:
-            chosen = min(rows, key=lambda row: hashlib.sha256(f"{settings.seed}/{row[0]}".encode()).digest())
+    chosen = min(rows, key=lambda row: hashlib.sha256(f"{settings.seed}/{row[0]}".encode()).digest())
     _, delivery_id, event, forgery, tries = chosen
     return Delivery(id=delivery_id, event=event, forgery=None if forgery is None else Forgery(forgery), tries=tries)
 

@@ -95,6 +95,7 @@ CREATE TABLE IF NOT EXISTS deliveries (
 );
 CREATE INDEX IF NOT EXISTS deliveries_by_event ON deliveries (event, target);
 CREATE INDEX IF NOT EXISTS deliveries_by_target ON deliveries (target, status);
+CREATE INDEX IF NOT EXISTS deliveries_by_time ON deliveries (status, due_at);
 """
 
 
