@@ -66,8 +66,8 @@ def _refund_events(tables: Tables, before: Refund | None, after: Refund) -> None
         write_event(tables, "refund.updated", shown, previous=previous)
         # Stripe still sends the older name as well, for the same fact.
         write_event(tables, "charge.refund.updated", shown, previous=previous)
-        if after.status == "failed" and before.status != "failed":
-            write_event(tables, "refund.failed", shown)
+    if after.status == "failed" and (before is None or before.status != "failed"):
+        write_event(tables, "refund.failed", shown)
     look_again(tables, after.charge)
 
 

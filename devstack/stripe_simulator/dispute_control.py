@@ -32,13 +32,13 @@ class DisputeControl:
 
     async def _open(self, request: Request) -> Json:
         command = await read_command(request, {"status", "amount", "reason"})
-        status = choice(command, "status", disputes.OPENING_STATUSES, default="needs_response")
+        status = choice(command, "status", disputes.STATUSES, default="needs_response")
         reason = choice(command, "reason", disputes.REASONS, default="fraudulent")
         amount = _amount(command)
         charge_id = request.path_params["id"]
         return await self._store.transaction(
             lambda tables: dispute_json(
-                disputes.open_dispute(tables, charge_id, status, amount=amount, reason=reason)
+                disputes.dispute_charge(tables, charge_id, status, amount=amount, reason=reason)
             )
         )
 

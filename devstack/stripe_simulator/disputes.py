@@ -22,7 +22,7 @@ REASONS = (
     "subscription_canceled",
     "unrecognized",
 )
-OPENING_STATUSES = ("needs_response", "warning_needs_response")
+STATUSES = ("needs_response", "warning_needs_response")
 # A published run against Stripe's test mode: seconds after a refund a chargeback made it fail, three times of
 # three; five minutes after, the refund stayed and the money was withdrawn a second time.
 REFUND_OVERTAKEN_SECONDS = 300
@@ -38,7 +38,7 @@ _ARROWS: dict[Act, dict[str, str]] = {
 }
 
 
-def open_dispute(
+def dispute_charge(
     tables: Tables, charge_id: str, status: str, *, amount: int | None = None, reason: str = "fraudulent"
 ) -> Dispute:
     """Open a dispute over all of a charge or another amount, or let its open inquiry become a chargeback.

@@ -91,11 +91,13 @@ def test_a_refusal_and_a_repeated_answer_are_no_events_but_a_lost_answer_is(
 ) -> None:
     payment = pay(client)
     refused(client, payment, "key-1", amount=9999)
+    # Refused only after the refund was made, which is undone with its events.
+    refused(client, payment, "key-2", expand=["nonsense"])
     simulator.post("faults", method="POST", path_prefix="/v1/refunds", kind="500_after")
     with pytest.raises(stripe.APIError):
-        refund(client, payment, "key-2")
+        refund(client, payment, "key-3")
     with pytest.raises(stripe.APIError):
-        refund(client, payment, "key-2")
+        refund(client, payment, "key-3")
 
     assert types(client, types=["refund.created", "charge.refunded"]) == ["refund.created", "charge.refunded"]
 
