@@ -84,12 +84,14 @@ class Deliverer:
 
 def _pack(tables: Tables, *, busy: Collection[str]) -> tuple[list[Parcel], float | None]:
     settings = deliveries.read_settings(tables)
+    # One moment for both questions: what became due between them would be neither sent nor waited for.
+    now = time.time()
     parcels = []
     for target in list_targets(tables):
-        delivery = None if target.id in busy else deliveries.next_due(tables, target, settings)
+        delivery = None if target.id in busy else deliveries.next_due(tables, target, settings, now)
         if delivery is not None:
             parcels.append(_pack_one(tables, delivery, target))
-    return parcels, deliveries.next_due_at(tables, settings)
+    return parcels, deliveries.next_due_at(tables, settings, now)
 
 
 def _pack_one(tables: Tables, delivery: Delivery, target: Target) -> Parcel:

@@ -95,7 +95,7 @@ def add(tables: Tables, event_id: str, target: Target, *, forgery: Forgery | Non
     return delivery_id
 
 
-def next_due(tables: Tables, target: Target, settings: Settings) -> Delivery | None:
+def next_due(tables: Tables, target: Target, settings: Settings, now: float) -> Delivery | None:
     """Choose what goes to this target now; a forger does not heed that deliveries are held."""
     direction = -1 if settings.ordering is Ordering.REVERSED else 1
     # A shuffle chooses among all that wait, the others among one.
@@ -103,7 +103,7 @@ def next_due(tables: Tables, target: Target, settings: Settings) -> Delivery | N
     rows = tables.connection.execute(
         "SELECT sequence, id, event, forgery, tries FROM deliveries WHERE target = ? AND status = ? AND due_at <= ? "
         "AND (forgery IS NOT NULL OR NOT ?) ORDER BY sequence * ? LIMIT ?",
-        (target.id, Status.WAITING, time.time(), settings.held, direction, rows_max),
+        (target.id, Status.WAITING, now, settings.held, direction, rows_max),
     ).fetchall()
     if not rows:
         return None
@@ -112,11 +112,11 @@ def next_due(tables: Tables, target: Target, settings: Settings) -> Delivery | N
     return Delivery(id=delivery_id, event=event, forgery=None if forgery is None else Forgery(forgery), tries=tries)
 
 
-def next_due_at(tables: Tables, settings: Settings) -> float | None:
+def next_due_at(tables: Tables, settings: Settings, now: float) -> float | None:
     """Say when, by the real clock, the first delivery that must wait for its next try becomes due."""
     (due_at,) = tables.connection.execute(
         "SELECT min(due_at) FROM deliveries WHERE status = ? AND due_at > ? AND (forgery IS NOT NULL OR NOT ?)",
-        (Status.WAITING, time.time(), settings.held),
+        (Status.WAITING, now, settings.held),
     ).fetchone()
     return None if due_at is None else float(due_at)
 
