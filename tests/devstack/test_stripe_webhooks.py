@@ -137,6 +137,7 @@ def test_a_target_that_hangs_holds_up_only_its_own_line(
 
     pay(client)
 
+    hanging.wait_for(1)
     assert len(receiver.wait_for(3)) == 3
     assert len(hanging.received) == 1
     (waiting,) = client.v1.events.list({"type": "charge.succeeded"}).data
