@@ -2,9 +2,11 @@
 
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
+from urllib.parse import quote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.errors import InvalidRequest
@@ -14,22 +16,65 @@ from domain.policy import Policy
 class MissingSettingsError(Exception):
     """Something is missing or wrong in the environment; the message names all of it."""
 
+    def __init__(self, message: str, problems: list[str] | None = None) -> None:
+        super().__init__("\n  ".join([message, *(problems or [])]))
+        self.problems = problems or [message]
+        """One sentence each."""
+
 
 class Settings(BaseSettings):
-    """What `REFUNDS_*` says. Temporal has conventions of its own (`TEMPORAL_ADDRESS`, …), read by its client."""
+    """What `REFUNDS_*` says. Temporal has conventions of its own (`TEMPORAL_ADDRESS`, …), read by its client.
+
+    A secret may come in a file that `REFUNDS_…_FILE` names, so that it stands in no environment.
+    """
 
     model_config = SettingsConfigDict(env_prefix="REFUNDS_", frozen=True, extra="ignore")
 
-    database_url: str = "sqlite:///.refunds/refunds.sqlite"
+    # A secret's file stands before the secret itself: it must be known when the secret is read.
+    database_password_file: Path | None = None
+    stripe_secret_key_file: Path | None = None
+    stripe_webhook_secret_file: Path | None = None
+
+    database_url: str = Field(default="sqlite:///.refunds/refunds.sqlite", validate_default=True, repr=False)
     policy: Path = Path("policy.toml")
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65535)
     stripe_api_base: str = "https://api.stripe.com"
-    stripe_secret_key: SecretStr | None = None
-    stripe_webhook_secret: SecretStr | None = None
+    stripe_secret_key: SecretStr | None = Field(default=None, validate_default=True)
+    stripe_webhook_secret: SecretStr | None = Field(default=None, validate_default=True)
     chains: Path | None = None
     keystore: Path | None = None
     keystore_password_file: Path | None = None
+
+    @field_validator("stripe_secret_key", "stripe_webhook_secret", mode="before")
+    @classmethod
+    def _from_file(cls, value: Any, info: ValidationInfo) -> Any:
+        file = info.data.get(f"{info.field_name}_file")
+        if file is None:
+            return value
+        if value is not None:
+            raise PydanticCustomError("twice", "is given twice, here and in a file; keep the file")
+        return _secret_in(file)
+
+    @field_validator("database_url")
+    @classmethod
+    def _with_password(cls, value: str, info: ValidationInfo) -> str:
+        """Write the password of the file into the address, where drivers look for it."""
+        file = info.data.get("database_password_file")
+        if file is None:
+            return value
+        try:
+            address = urlsplit(value)
+            user, host, password = address.username, address.hostname, address.password
+        except ValueError:
+            raise PydanticCustomError("url", "is not an address") from None
+        if not user or not host:
+            raise PydanticCustomError("user", "must name user and host, to whom the password of the file belongs")
+        if password is not None:
+            raise PydanticCustomError("twice", "holds a password, and there is one in a file; keep the file")
+        who, _, where = address.netloc.rpartition("@")
+        netloc = f"{who.removesuffix(':')}:{quote(_secret_in(file), safe='')}@{where}"
+        return address._replace(netloc=netloc).geturl()
 
     @property
     def stripe_mode(self) -> Literal["test", "live"]:
@@ -44,7 +89,7 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             wrong = [f"REFUNDS_{str(it['loc'][0]).upper()}: {it['msg']}" for it in error.errors()]
-            raise MissingSettingsError("These settings are wrong:\n  " + "\n  ".join(wrong)) from None
+            raise MissingSettingsError("These settings are wrong:", wrong) from None
 
     def require_rails(self) -> None:
         """Check what a worker needs: a whole card rail, or a whole crypto rail, or both."""
@@ -64,7 +109,7 @@ class Settings(BaseSettings):
         if not self.policy.is_file():
             missing.append(f"REFUNDS_POLICY: there is no file {self.policy}")
         if missing:
-            raise MissingSettingsError("These settings are missing:\n  " + "\n  ".join(missing))
+            raise MissingSettingsError("These settings are missing:", missing)
 
     def load_policy(self) -> Policy:
         """Read the policy file; raise `MissingSettingsError` naming field and rule."""
@@ -72,3 +117,14 @@ class Settings(BaseSettings):
             return Policy.parse(tomllib.loads(self.policy.read_text()))
         except (OSError, tomllib.TOMLDecodeError, InvalidRequest) as error:
             raise MissingSettingsError(f"REFUNDS_POLICY ({self.policy}): {error}") from None
+
+
+def _secret_in(file: Path) -> str:
+    try:
+        secret = file.read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        told = {"file": str(file), "cause": type(error).__name__}
+        raise PydanticCustomError("secret_file", "{file} cannot be read ({cause})", told) from None
+    if not secret or len(secret.splitlines()) != 1:
+        raise PydanticCustomError("secret_file", "{file} must hold exactly one line", {"file": str(file)})
+    return secret

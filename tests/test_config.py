@@ -3,16 +3,15 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from config import MissingSettingsError, Settings
-
-NAMES = ("DATABASE_URL", "POLICY", "API_PORT", "STRIPE_SECRET_KEY", "CHAINS", "KEYSTORE", "KEYSTORE_PASSWORD_FILE")
 
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in NAMES:
-        monkeypatch.delenv(f"REFUNDS_{name}", raising=False)
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"REFUNDS_{name.upper()}", raising=False)
 
 
 def test_a_worker_without_any_rail_names_everything_that_is_missing(
@@ -78,3 +77,66 @@ def test_the_key_tells_which_of_the_processors_worlds_is_meant(
     monkeypatch.setenv("REFUNDS_STRIPE_SECRET_KEY", key)
 
     assert Settings.load().stripe_mode == mode
+
+
+def test_secrets_may_come_in_files_and_are_never_shown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name, secret in (("key", "sk_live_a\n"), ("hook", "whsec_a"), ("password", "p@ss/w:rd%\n")):
+        (tmp_path / name).write_text(secret)
+    monkeypatch.setenv("REFUNDS_STRIPE_SECRET_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("REFUNDS_STRIPE_WEBHOOK_SECRET_FILE", str(tmp_path / "hook"))
+    monkeypatch.setenv("REFUNDS_DATABASE_URL", "postgresql+psycopg://refunds@db:5432/refunds?sslmode=require")
+    monkeypatch.setenv("REFUNDS_DATABASE_PASSWORD_FILE", str(tmp_path / "password"))
+
+    settings = Settings.load()
+
+    assert settings.stripe_mode == "live"
+    assert settings.stripe_secret_key is not None
+    assert settings.stripe_secret_key.get_secret_value() == "sk_live_a"
+    assert settings.stripe_webhook_secret is not None
+    assert settings.stripe_webhook_secret.get_secret_value() == "whsec_a"
+    url = make_url(settings.database_url)
+    assert (url.username, url.password, url.host, url.port) == ("refunds", "p@ss/w:rd%", "db", 5432)
+    assert dict(url.query) == {"sslmode": "require"}
+    assert not any(secret in repr(settings) for secret in ("sk_live_a", "whsec_a", "ss/w", "ss%2Fw"))
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({"STRIPE_SECRET_KEY_FILE": "{}/none"}, "REFUNDS_STRIPE_SECRET_KEY: {}/none cannot be read"),
+        ({"STRIPE_SECRET_KEY_FILE": "{}"}, "REFUNDS_STRIPE_SECRET_KEY: {} cannot be read (IsADirectoryError)"),
+        ({"STRIPE_SECRET_KEY_FILE": "{}/empty"}, "{}/empty must hold exactly one line"),
+        ({"STRIPE_WEBHOOK_SECRET_FILE": "{}/two"}, "REFUNDS_STRIPE_WEBHOOK_SECRET: {}/two must hold exactly one"),
+        ({"STRIPE_SECRET_KEY": "sk_test_twice", "STRIPE_SECRET_KEY_FILE": "{}/one"}, "given twice"),
+        ({"DATABASE_PASSWORD_FILE": "{}/one"}, "REFUNDS_DATABASE_URL: must name user and host"),
+        (
+            {"DATABASE_PASSWORD_FILE": "{}/one", "DATABASE_URL": "postgresql://a:twice@b/c"},
+            "REFUNDS_DATABASE_URL: holds a password",
+        ),
+        (
+            {"DATABASE_PASSWORD_FILE": "{}/none", "DATABASE_URL": "postgresql://a@b/c"},
+            "REFUNDS_DATABASE_URL: {}/none",
+        ),
+    ],
+    ids=[
+        *("no file", "folder in its place", "empty file", "two lines", "key given twice"),
+        *("nobody to whom it belongs", "password given twice", "no password file"),
+    ],
+)
+def test_a_secret_that_cannot_be_read_from_its_file_is_named_with_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, environment: dict[str, str], named: str
+) -> None:
+    for name, content in (("empty", "\n"), ("one", "one"), ("two", "one\ntwo")):
+        (tmp_path / name).write_text(content)
+    for name, value in environment.items():
+        monkeypatch.setenv(f"REFUNDS_{name}", value.format(tmp_path))
+    monkeypatch.setenv("REFUNDS_API_PORT", "many")
+
+    with pytest.raises(MissingSettingsError) as wrong:
+        Settings.load()
+
+    assert named.format(tmp_path) in str(wrong.value)
+    assert "REFUNDS_API_PORT" in str(wrong.value)
+    assert "twice@" not in str(wrong.value)
+    assert "sk_test_twice" not in str(wrong.value)
+    assert len(wrong.value.problems) == 2
