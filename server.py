@@ -52,6 +52,12 @@ def serve(settings: Settings, *, migrate: bool) -> None:
         database.close()
 
 
+def migrate(settings: Settings) -> None:
+    """Bring the database to this version's schema; raise `MissingSettingsError` where it cannot be used."""
+    log_as_json()
+    _open(settings.database_url, migrate=True).close()
+
+
 def _stop(*_: object) -> None:
     sys.exit(0)
 
@@ -110,7 +116,7 @@ def _open(url: str, *, migrate: bool) -> Database:
         elif not is_current(database):
             raise MissingSettingsError(
                 "The database does not have this version's schema. "
-                "`refunds serve --migrate` brings it there before it starts."
+                "`refunds migrate` brings it there, `refunds serve --migrate` before it starts."
             )
     except (TryAgain, SQLAlchemyError) as error:
         cause = type(error.__cause__ or error).__name__  # the words of a driver may hold the password

@@ -156,9 +156,7 @@ async def run(settings: Settings) -> None:
     settings.require_rails()
     database = Database(settings.database_url)
     if not migrate.is_current(database):
-        raise MissingSettingsError(
-            "The database has another schema than this version: run `refunds serve --migrate`."
-        )
+        raise MissingSettingsError("The database has another schema than this version: run `refunds migrate`.")
     policy, card = settings.load_policy(), build_card(settings)
     configured = load_chains(settings.chains) if settings.chains else ()
     chains = {chain.chain_id: build_chain(settings, chain) for chain in configured}

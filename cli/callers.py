@@ -20,7 +20,7 @@ def add_caller(name: str, role: Role) -> str:
         if not is_current(database):
             raise CommandFailed(
                 Exit.USAGE,
-                "The database does not have this version's schema. `refunds serve --migrate` brings it there.",
+                "The database does not have this version's schema. `refunds migrate` brings it there.",
             )
         return Clients(database).add(name, role, actor=ACTOR)
     except MissingSettingsError as error:

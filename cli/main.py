@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli import billing, operating, operators, processes, refunds
+from cli import billing, doctor, operating, operators, processes, refunds
 from cli.exits import CommandFailed
 from cli.output import say
 
@@ -33,6 +33,7 @@ app.command()(processes.demo)
 app.command()(processes.up)
 app.command()(processes.worker)
 app.command()(processes.serve)
+app.command()(processes.migrate)
 app.command("import")(billing.import_file)
 app.command()(refunds.request)
 app.command("list")(refunds.list_refunds)
@@ -42,6 +43,7 @@ app.command()(operating.reject)
 app.command()(refunds.withdraw)
 app.command("confirm-owner")(operating.confirm_owner)
 app.command()(operating.resolve)
+app.command()(doctor.doctor)
 app.add_typer(operators.app, name="operators")
 
 if __name__ == "__main__":

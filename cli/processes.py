@@ -12,19 +12,32 @@ from cli.exits import CommandFailed, Exit, leave
 from cli.output import say
 from config import MissingSettingsError, Settings
 
+Check = Annotated[bool, typer.Option("--check", help="Only tell whether one is at work on this machine.")]
 
-def worker() -> None:
+
+def worker(check: Check = False) -> None:
     """Run the worker: it carries refunds out, until a signal comes."""
+    if check:
+        _run(importlib.import_module("cli.liveness").require_worker)
     module = importlib.import_module("worker")
     _run(lambda: module.main(Settings.load()))
 
 
 def serve(
     migrate: Annotated[bool, typer.Option("--migrate", help="First bring the database to this version.")] = False,
+    check: Check = False,
 ) -> None:
     """Answer HTTP, until a signal comes."""
+    if check:
+        _run(importlib.import_module("cli.liveness").require_api)
     module = importlib.import_module("server")
     _run(lambda: module.serve(Settings.load(), migrate=migrate))
+
+
+def migrate() -> None:
+    """Bring the database to this version's schema, and end. Again changes nothing."""
+    module = importlib.import_module("server")
+    _run(lambda: module.migrate(Settings.load()))
 
 
 def up(

@@ -27,7 +27,7 @@ def test_database_without_a_schema_says_what_to_do(fresh: Shell) -> None:
     done = fresh.run("operators", "add", "first", "--role", "admin")
 
     assert done.status == 2
-    assert "refunds serve --migrate" in done.err
+    assert "refunds migrate" in done.err
 
 
 def test_address_of_no_database_is_wrong_usage(fresh: Shell) -> None:
