@@ -8,9 +8,11 @@ from pathlib import Path
 
 import uvicorn
 
+from devstack.stripe_simulator import profiles
 from devstack.stripe_simulator.app import build_app
 from devstack.stripe_simulator.changes import write_events
 from devstack.stripe_simulator.connection import BreakableConnection
+from devstack.stripe_simulator.profiles import Profile
 from devstack.stripe_simulator.store import Store
 
 HOST = "127.0.0.1"
@@ -21,7 +23,12 @@ SHUTDOWN_SECONDS_MAX = 1
 def main() -> None:
     """Serve until SIGTERM or SIGINT, then exit with status 0."""
     arguments = _parse_arguments()
-    store = Store(arguments.database, observe=write_events, clock_offset_seconds=arguments.clock_offset_seconds)
+    store = Store(
+        arguments.database,
+        observe=write_events,
+        clock_offset_seconds=arguments.clock_offset_seconds,
+        settings={profiles.SETTING: arguments.profile},
+    )
     server = uvicorn.Server(
         uvicorn.Config(
             build_app(store, webhook_url=arguments.webhook_url, webhook_secrets=arguments.webhook_secrets),
@@ -52,6 +59,12 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--database", type=Path, required=True, help="SQLite file, made when it is missing")
     parser.add_argument("--clock-offset-seconds", type=int, default=0, help="how far its clock runs ahead")
+    parser.add_argument(
+        "--profile",
+        choices=tuple(Profile),
+        default=Profile.FAITHFUL,
+        help="permissive: no guard against over-refunds, no memory of idempotency keys",
+    )
     parser.add_argument(
         "--webhook-url",
         default=os.environ.get("STRIPE_SIMULATOR_WEBHOOK_URL") or None,

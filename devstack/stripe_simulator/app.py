@@ -8,26 +8,27 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from devstack.stripe_simulator import faults, journal
+from devstack.stripe_simulator import fault_rate, faults, spoiling
 from devstack.stripe_simulator.authentication import authenticate
 from devstack.stripe_simulator.calls import Answer, Call, new_id
-from devstack.stripe_simulator.connection import DroppedAnswer, TruncatedAnswer
 from devstack.stripe_simulator.control import Control
 from devstack.stripe_simulator.deliverer import Deliverer
 from devstack.stripe_simulator.dispute_control import DisputeControl
-from devstack.stripe_simulator.errors import ApiError, key_in_use, rate_limited, server_failure
-from devstack.stripe_simulator.execution import execute
+from devstack.stripe_simulator.errors import ApiError, key_in_use, server_failure
+from devstack.stripe_simulator.execution import execute, write_down
 from devstack.stripe_simulator.faults import Fault, FaultKind
 from devstack.stripe_simulator.form import parse_form
 from devstack.stripe_simulator.idempotency import check_key
-from devstack.stripe_simulator.store import Store
+from devstack.stripe_simulator.profiles import is_permissive
+from devstack.stripe_simulator.refund_life import pass_time
+from devstack.stripe_simulator.store import Store, Tables
 from devstack.stripe_simulator.targets import set_command_line_target
 from devstack.stripe_simulator.webhook_control import WebhookControl
 
-_BAD_GATEWAY = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
+MOVES_EVERY_SECONDS = 1
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
@@ -38,11 +39,13 @@ def build_app(store: Store, *, webhook_url: str | None, webhook_secrets: list[st
     async def keep_open(_: Starlette) -> AsyncIterator[None]:
         # A file that cannot be opened ends the start, not the first call.
         await store.transaction(lambda tables: set_command_line_target(tables, webhook_url, webhook_secrets))
-        sending = asyncio.create_task(Deliverer(store).run())
-        sending.add_done_callback(_end_with_the_deliverer)
+        running = [asyncio.create_task(Deliverer(store).run()), asyncio.create_task(_keep_moving(store))]
+        for task in running:
+            task.add_done_callback(_end_with_the_task)
         yield
-        sending.cancel()
-        await asyncio.wait([sending])
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
         store.close()
 
     controls = (Control(store), DisputeControl(store), WebhookControl(store))
@@ -56,11 +59,18 @@ def build_app(store: Store, *, webhook_url: str | None, webhook_secrets: list[st
     )
 
 
-def _end_with_the_deliverer(sending: asyncio.Task[None]) -> None:
-    """A simulator that lost its deliverer must not look alive: whoever watches the process starts it again."""
-    if not sending.cancelled() and (failure := sending.exception()) is not None:
+def _end_with_the_task(task: asyncio.Task[None]) -> None:
+    """A simulator that lost a task of its own must not look alive: whoever watches the process starts it again."""
+    if not task.cancelled() and (failure := task.exception()) is not None:
         traceback.print_exception(failure)
         signal.raise_signal(signal.SIGTERM)
+
+
+async def _keep_moving(store: Store) -> None:
+    """Let refunds move while nobody calls, so that whoever listens for events hears of it."""
+    while True:
+        await asyncio.sleep(MOVES_EVERY_SECONDS)
+        await store.transaction(pass_time)
 
 
 class Api:
@@ -72,28 +82,24 @@ class Api:
         self._keys_in_use: set[str] = set()
 
     async def serve(self, request: Request) -> Response:
-        """Answer one call, or break the answer in the way that an armed fault says."""
+        """Answer one call, or break the answer in the way that a fault says."""
         call = await _read_call(request)
         fault: Fault | None = None
         try:
             authenticate(request.headers.get("authorization"))
-            fault = await self._store.transaction(lambda tables: faults.take(tables, call.method, call.path))
-            answer = await self._answer(call, fault)
+            fault, has_key_memory = await self._store.transaction(lambda tables: _meet(tables, call))
+            if spoiling.keeps_out(call, fault):
+                answer = None
+                await self._write_down(call, answer, fault)
+            else:
+                answer = await self._answer(call, fault, has_key_memory=has_key_memory)
         except ApiError as error:
             answer = error.answer(call.request_id)
-            await self._write_journal(call, answer, fault)
-        return await _deliver(call, answer, fault)
+            await self._write_down(call, answer, fault)
+        return await spoiling.deliver(call, answer, fault)
 
-    async def _answer(self, call: Call, fault: Fault | None) -> Answer | None:
-        kind = None if fault is None else fault.kind
-        if kind is FaultKind.RATE_LIMIT:
-            raise rate_limited()
-        if kind is FaultKind.CONFLICT:
-            raise key_in_use(call.key)
-        if kind is FaultKind.DROP_BEFORE:
-            await self._write_journal(call, None, fault)
-            return None
-        if call.key is None:
+    async def _answer(self, call: Call, fault: Fault | None, *, has_key_memory: bool) -> Answer:
+        if call.key is None or not has_key_memory:
             return await self._execute(call, fault)
         check_key(call.key)
         if call.key in self._keys_in_use:
@@ -109,8 +115,14 @@ class Api:
             await asyncio.sleep(fault.hang_seconds)
         return await self._store.transaction(lambda tables: execute(tables, call, fault))
 
-    async def _write_journal(self, call: Call, answer: Answer | None, fault: Fault | None) -> None:
-        await self._store.transaction(lambda tables: journal.record(tables, call, answer, fault))
+    async def _write_down(self, call: Call, answer: Answer | None, fault: Fault | None) -> None:
+        await self._store.transaction(lambda tables: write_down(tables, call, answer, fault))
+
+
+def _meet(tables: Tables, call: Call) -> tuple[Fault | None, bool]:
+    """Say which fault the call meets (an armed one comes first) and whether keys are remembered."""
+    fault = faults.take(tables, call.method, call.path) or fault_rate.draw(tables, call)
+    return fault, not is_permissive(tables)
 
 
 async def _read_call(request: Request) -> Call:
@@ -123,20 +135,6 @@ async def _read_call(request: Request) -> Call:
         key=(request.headers.get("idempotency-key") or None) if is_post else None,
         request_id=new_id("req_", 14),
     )
-
-
-async def _deliver(call: Call, answer: Answer | None, fault: Fault | None) -> Response:
-    kind = None if fault is None else fault.kind
-    if answer is None or kind is FaultKind.DROP_AFTER:
-        return DroppedAnswer()
-    if kind is FaultKind.BAD_GATEWAY_AFTER:
-        return HTMLResponse(_BAD_GATEWAY, status_code=502)
-    whole = JSONResponse(answer.body, status_code=answer.status, headers=answer.headers(call))
-    if kind is FaultKind.TRUNCATE_AFTER:
-        return TruncatedAnswer(whole.body, status_code=answer.status, headers=dict(whole.headers))
-    if fault is not None and kind is FaultKind.HANG_AFTER:
-        await asyncio.sleep(fault.hang_seconds)
-    return whole
 
 
 async def _answer_own_mistake(_: Request, __: Exception) -> Response:

@@ -25,6 +25,12 @@ class Call:
     request_id: str
 
     @property
+    def endpoint(self) -> str:
+        """Name the endpoint without the id in its path."""
+        parts = self.path.rstrip("/").split("/")
+        return " ".join((self.method, "/".join([*parts[:3], *("{id}" for _ in parts[3:4]), *parts[4:]])))
+
+    @property
     def is_refund_creation(self) -> bool:
         """Whether the journal keeps this call."""
         return self.method == "POST" and re.fullmatch(r"/v1/refunds/?", self.path) is not None
@@ -39,6 +45,7 @@ class Answer:
     original_request: str | None = None
     is_replay: bool = False
     should_retry: bool | None = None
+    retry_after_seconds: int | None = None
 
     def headers(self, call: Call) -> dict[str, str]:
         """Name the request, its idempotency key, and whether a retry makes sense."""
@@ -55,6 +62,8 @@ class Answer:
             headers["Idempotent-Replayed"] = "true"
         if self.should_retry is not None:
             headers["Stripe-Should-Retry"] = "true" if self.should_retry else "false"
+        if self.retry_after_seconds is not None:
+            headers["Retry-After"] = str(self.retry_after_seconds)
         if self.status == 401:
             headers["WWW-Authenticate"] = 'Basic realm="Stripe"'
         return headers

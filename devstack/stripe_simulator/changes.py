@@ -14,6 +14,7 @@ from devstack.stripe_simulator.records import Charge, Dispute, EarlyFraudWarning
 from devstack.stripe_simulator.store import Tables
 
 _OF_PAYMENT_STATUS = {
+    "processing": "payment_intent.processing",
     "succeeded": "payment_intent.succeeded",
     "canceled": "payment_intent.canceled",
     "requires_capture": "payment_intent.amount_capturable_updated",
@@ -45,11 +46,13 @@ def _payment_events(tables: Tables, before: PaymentIntent | None, after: Payment
         write_event(tables, "payment_intent.created", shown)
     if (before is None or before.status != after.status) and after.status in _OF_PAYMENT_STATUS:
         write_event(tables, _OF_PAYMENT_STATUS[after.status], shown)
+    if after.latest_charge is not None and after.status == "requires_payment_method":
+        write_event(tables, "payment_intent.payment_failed", shown)
 
 
 def _charge_events(tables: Tables, before: Charge | None, after: Charge) -> None:
     shown = charge_json(tables, after)
-    if before is None:
+    if before is None or before.status != after.status:
         write_event(tables, f"charge.{shown['status']}", shown)
     elif after.is_captured and not before.is_captured:
         write_event(tables, "charge.captured", shown)

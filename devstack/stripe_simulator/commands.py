@@ -87,3 +87,11 @@ def texts(command: dict[str, Any], name: str, *, default: list[str]) -> list[str
     if not isinstance(value, list) or not value or not all(isinstance(item, str) and item for item in value):
         raise BadCommandError(f"{name} must be a list of strings, one or more")
     return value
+
+
+def optional_text(command: dict[str, Any], name: str) -> str | None:
+    """Read a string that may be absent or null, but not empty."""
+    value = command.get(name)
+    if value is not None and (not isinstance(value, str) or not value):
+        raise BadCommandError(f"{name} must be a string with something in it")
+    return value

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Literal, get_args
 
-from devstack.stripe_simulator import refunds
 from devstack.stripe_simulator.calls import Json, new_id
 from devstack.stripe_simulator.errors import no_such
 from devstack.stripe_simulator.records import Charge, Dispute, Refund
+from devstack.stripe_simulator.refund_life import fail
 from devstack.stripe_simulator.refunds import WrongStatusError
 from devstack.stripe_simulator.store import Tables
 
@@ -112,7 +112,7 @@ def _overtake_refunds(tables: Tables, charge_id: str) -> None:
         age_seconds = tables.now() - refund.created
         is_young = refund.status == "succeeded" and age_seconds < REFUND_OVERTAKEN_SECONDS
         if is_young or refund.status == "pending":
-            refunds.fail(tables, refund.id, "charge_for_pending_refund_disputed")
+            fail(tables, refund.id, "charge_for_pending_refund_disputed")
 
 
 def _moving(tables: Tables, dispute: Dispute, amount: int) -> Dispute:

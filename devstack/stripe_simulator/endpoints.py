@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 
 from devstack.stripe_simulator import params as read
+from devstack.stripe_simulator import payment_steps
+from devstack.stripe_simulator.balance import balance_json
 from devstack.stripe_simulator.calls import Call, Json
 from devstack.stripe_simulator.disputes import find_dispute
 from devstack.stripe_simulator.errors import no_such, unknown_url
@@ -12,7 +14,6 @@ from devstack.stripe_simulator.expansion import expand
 from devstack.stripe_simulator.form import Form
 from devstack.stripe_simulator.listing import read_page
 from devstack.stripe_simulator.objects import (
-    balance_json,
     charge_json,
     dispute_json,
     early_fraud_warning_json,
@@ -22,7 +23,7 @@ from devstack.stripe_simulator.objects import (
 )
 from devstack.stripe_simulator.payments import create_payment_intent
 from devstack.stripe_simulator.records import Charge, Dispute, EarlyFraudWarning, PaymentIntent, Refund
-from devstack.stripe_simulator.refunds import create_refund, find_refund, update_refund
+from devstack.stripe_simulator.refunds import cancel_by_api, create_refund, find_refund, update_refund
 from devstack.stripe_simulator.store import Tables
 
 # Takes the tables, the parameters and the id in the path, which is empty where there is none.
@@ -45,10 +46,31 @@ def _create_payment_intent(tables: Tables, params: Form, _: str) -> Json:
 
 def _get_payment_intent(tables: Tables, params: Form, payment_id: str) -> Json:
     read.refuse_unknown(params, ("client_secret", "expand"))
-    payment = tables.find(PaymentIntent, payment_id)
-    if payment is None:
-        raise no_such("payment_intent", payment_id, param="intent")
-    return payment_intent_json(payment)
+    return payment_intent_json(payment_steps.find_payment_intent(tables, payment_id))
+
+
+def _confirm_payment_intent(tables: Tables, params: Form, payment_id: str) -> Json:
+    return payment_intent_json(payment_steps.confirm(tables, payment_id, params))
+
+
+def _capture_payment_intent(tables: Tables, params: Form, payment_id: str) -> Json:
+    return payment_intent_json(payment_steps.capture(tables, payment_id, params))
+
+
+def _cancel_payment_intent(tables: Tables, params: Form, payment_id: str) -> Json:
+    return payment_intent_json(payment_steps.cancel(tables, payment_id, params))
+
+
+def _list_payment_intents(tables: Tables, params: Form, _: str) -> Json:
+    page = read_page(tables, PaymentIntent, params, filters=("customer", "customer_account"))
+    shown = [payment_intent_json(payment) for payment in page.records]
+    return list_json("/v1/payment_intents", shown, has_more=page.has_more)
+
+
+def _list_charges(tables: Tables, params: Form, _: str) -> Json:
+    page = read_page(tables, Charge, params, filters=("customer", "payment_intent", "transfer_group"))
+    shown = [charge_json(tables, charge) for charge in page.records]
+    return list_json("/v1/charges", shown, has_more=page.has_more)
 
 
 def _get_charge(tables: Tables, params: Form, charge_id: str) -> Json:
@@ -70,6 +92,10 @@ def _get_refund(tables: Tables, params: Form, refund_id: str) -> Json:
 
 def _update_refund(tables: Tables, params: Form, refund_id: str) -> Json:
     return refund_json(update_refund(tables, refund_id, params))
+
+
+def _cancel_refund(tables: Tables, params: Form, refund_id: str) -> Json:
+    return refund_json(cancel_by_api(tables, refund_id, params))
 
 
 def _list_refunds(tables: Tables, params: Form, _: str) -> Json:
@@ -118,12 +144,18 @@ def _get_balance(tables: Tables, params: Form, _: str) -> Json:
 
 _ENDPOINTS: tuple[tuple[str, str, Endpoint], ...] = (
     ("POST", r"/v1/payment_intents", _create_payment_intent),
+    ("GET", r"/v1/payment_intents", _list_payment_intents),
     ("GET", r"/v1/payment_intents/([^/]+)", _get_payment_intent),
+    ("POST", r"/v1/payment_intents/([^/]+)/confirm", _confirm_payment_intent),
+    ("POST", r"/v1/payment_intents/([^/]+)/capture", _capture_payment_intent),
+    ("POST", r"/v1/payment_intents/([^/]+)/cancel", _cancel_payment_intent),
+    ("GET", r"/v1/charges", _list_charges),
     ("GET", r"/v1/charges/([^/]+)", _get_charge),
     ("POST", r"/v1/refunds", _create_refund),
     ("GET", r"/v1/refunds", _list_refunds),
     ("GET", r"/v1/refunds/([^/]+)", _get_refund),
     ("POST", r"/v1/refunds/([^/]+)", _update_refund),
+    ("POST", r"/v1/refunds/([^/]+)/cancel", _cancel_refund),
     ("GET", r"/v1/disputes", _list_disputes),
     ("GET", r"/v1/disputes/([^/]+)", _get_dispute),
     ("GET", r"/v1/radar/early_fraud_warnings", _list_warnings),

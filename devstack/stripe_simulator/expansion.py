@@ -10,6 +10,7 @@ from devstack.stripe_simulator.store import Tables
 
 # A charge shows at most this many of its refunds when they are expanded.
 EXPANDED_REFUNDS_MAX = 10
+LEVELS_MAX = 4
 _EXPANDABLE = {
     "payment_intent": ("latest_charge",),
     "charge": ("payment_intent", "refunds"),
@@ -22,6 +23,8 @@ _EXPANDABLE = {
 def expand(tables: Tables, params: Form, shown: Json) -> Json:
     """Replace ids in `shown` by their objects, as far as the call asks for it."""
     for path in read.words(params, "expand"):
+        if path.count(".") >= LEVELS_MAX:
+            raise ApiError(f"You cannot expand more than {LEVELS_MAX} levels of a property ({path}).", param="expand")
         _expand_path(tables, shown, path.split("."), whole=path)
     return shown
 

@@ -17,15 +17,25 @@ class FaultKind(StrEnum):
     """
 
     DROP_BEFORE = "drop_before"
-    DROP_AFTER = "drop_after"
+    HANG_BEFORE = "hang_before"
     FAILURE_BEFORE = "500_before"
-    FAILURE_AFTER = "500_after"
+    UNAVAILABLE_BEFORE = "503_before"
+    PAGE_BEFORE = "200_html_before"
     CONFLICT = "409"
     RATE_LIMIT = "429"
-    BAD_GATEWAY_AFTER = "502_html_after"
-    TRUNCATE_AFTER = "truncate_after"
-    HANG_BEFORE = "hang_before"
+    RATE_LIMIT_WITH_DELAY = "429_retry_after"
+    LOCK_TIMEOUT = "429_lock_timeout"
+    UNAUTHORIZED = "401"
+    FORBIDDEN = "403"
+    DROP_AFTER = "drop_after"
     HANG_AFTER = "hang_after"
+    FAILURE_AFTER = "500_after"
+    BAD_GATEWAY_AFTER = "502_html_after"
+    GATEWAY_TIMEOUT_AFTER = "504_html_after"
+    PAGE_AFTER = "200_html_after"
+    EMPTY_AFTER = "empty_after"
+    WRONG_JSON_AFTER = "wrong_json_after"
+    TRUNCATE_AFTER = "truncate_after"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +48,10 @@ class Fault:
     hang_seconds: float = HANG_SECONDS_DEFAULT
     times: int = 1
 
+    def matches(self, method: str, path: str) -> bool:
+        """Whether a call is one that this fault is for."""
+        return self.method in (None, method) and path.startswith(self.path_prefix)
+
 
 def arm(tables: Tables, fault: Fault) -> None:
     """Arm a fault behind those that are armed already."""
@@ -48,10 +62,15 @@ def arm(tables: Tables, fault: Fault) -> None:
     )
 
 
+def disarm_all(tables: Tables) -> None:
+    """Take back every fault that is armed and did not fire yet."""
+    tables.connection.execute("DELETE FROM faults")
+
+
 def take(tables: Tables, method: str, path: str) -> Fault | None:
     """Use up one of the first armed fault that matches."""
     for sequence, fault in _armed(tables):
-        if fault.method in (None, method) and path.startswith(fault.path_prefix):
+        if fault.matches(method, path):
             tables.connection.execute("UPDATE faults SET times = times - 1 WHERE sequence = ?", (sequence,))
             tables.connection.execute("DELETE FROM faults WHERE times <= 0")
             return fault

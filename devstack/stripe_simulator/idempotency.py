@@ -4,6 +4,7 @@ import json
 
 from devstack.stripe_simulator.calls import Answer, Call
 from devstack.stripe_simulator.errors import ApiError, key_reused
+from devstack.stripe_simulator.profiles import is_permissive
 from devstack.stripe_simulator.store import Tables
 
 KEY_CHARACTERS_MAX = 255
@@ -25,7 +26,7 @@ def recall(tables: Tables, call: Call) -> Answer | None:
 
     Raises `ApiError` if the key was first used for another endpoint or with other parameters.
     """
-    if call.key is None:
+    if call.key is None or is_permissive(tables):
         return None
     tables.connection.execute("DELETE FROM idempotency WHERE created <= ?", (tables.now() - REMEMBERED_SECONDS,))
     row = tables.connection.execute(
@@ -57,7 +58,7 @@ def recall(tables: Tables, call: Call) -> Answer | None:
 
 def remember(tables: Tables, call: Call, answer: Answer) -> None:
     """Keep the first answer given to this key."""
-    if call.key is None:
+    if call.key is None or is_permissive(tables):
         return
     tables.connection.execute(
         "INSERT INTO idempotency (key, path, params, request_id, status, body, should_retry, created) "

@@ -3,7 +3,8 @@
 import json
 
 from devstack.stripe_simulator.calls import Answer, Call, Json
-from devstack.stripe_simulator.faults import Fault, FaultKind
+from devstack.stripe_simulator.faults import Fault
+from devstack.stripe_simulator.spoiling import sent_status
 from devstack.stripe_simulator.store import Tables
 
 
@@ -16,7 +17,7 @@ def record(tables: Tables, call: Call, answer: Answer | None, fault: Fault | Non
         "at": tables.now(),
         "request_id": call.request_id,
         "idempotency_key": call.key,
-        "answer_status": _sent_status(answer, fault),
+        "answer_status": sent_status(answer, fault),
         "is_replay": answer is not None and answer.is_replay,
         "error_code": body.get("error", {}).get("code"),
         "refund": body.get("id"),
@@ -30,11 +31,3 @@ def entries(tables: Tables) -> list[Json]:
     """Read the journal, oldest first."""
     rows = tables.connection.execute("SELECT sequence, entry FROM journal ORDER BY sequence")
     return [{"sequence": sequence, **json.loads(entry)} for sequence, entry in rows]
-
-
-def _sent_status(answer: Answer | None, fault: Fault | None) -> int | None:
-    if answer is None or (fault is not None and fault.kind is FaultKind.DROP_AFTER):
-        return None
-    if fault is not None and fault.kind is FaultKind.BAD_GATEWAY_AFTER:
-        return 502
-    return answer.status

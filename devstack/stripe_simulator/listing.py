@@ -12,7 +12,7 @@ from devstack.stripe_simulator.store import AnyRecord, Tables
 
 LIMIT_DEFAULT = 10
 LIMIT_MAX = 100
-PARAMETERS = ("charge", "created", "ending_before", "expand", "limit", "payment_intent", "starting_after")
+PARAMETERS = ("created", "ending_before", "expand", "limit", "starting_after")
 LAST = 2**62
 
 _OLDER = (
@@ -35,9 +35,12 @@ class Page(Generic[AnyRecord]):
     has_more: bool
 
 
-def read_page(tables: Tables, kind: type[AnyRecord], params: Form) -> Page[AnyRecord]:
-    """Read the page that the parameters of a list call ask for."""
-    read.refuse_unknown(params, PARAMETERS)
+def read_page(
+    tables: Tables, kind: type[AnyRecord], params: Form, filters: tuple[str, ...] = ("charge", "payment_intent")
+) -> Page[AnyRecord]:
+    """Read the page that the parameters of a list call ask for; `filters` are those that this list has."""
+    read.refuse_unknown(params, (*PARAMETERS, *filters))
+    _refuse_other_owners(params)
     limit = read_limit(params)
     after, before = read.text(params, "starting_after"), read.text(params, "ending_before")
     if after is not None and before is not None:
@@ -59,6 +62,14 @@ def read_page(tables: Tables, kind: type[AnyRecord], params: Form) -> Page[AnyRe
         rows = tables.connection.execute(_OLDER, arguments).fetchall()
     records = [kind(**json.loads(body)) for (body,) in rows[:limit]]
     return Page(records[::-1] if before is not None else records, has_more=len(rows) > limit)
+
+
+def _refuse_other_owners(params: Form) -> None:
+    """Refuse a filter for what the simulator has none of: customers and transfer groups."""
+    for name in ("customer", "customer_account", "transfer_group"):
+        value = read.text(params, name)
+        if value is not None:
+            raise no_such(name, value, param=name)
 
 
 def _filter(tables: Tables, kind: type[Record], params: Form) -> str | None:

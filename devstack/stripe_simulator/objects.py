@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from devstack.stripe_simulator.calls import Json
-from devstack.stripe_simulator.cards import TEST_CARDS
+from devstack.stripe_simulator.cards import TEST_CARDS, Decline
 from devstack.stripe_simulator.records import Charge, Dispute, EarlyFraudWarning, PaymentIntent, Refund
 from devstack.stripe_simulator.store import Tables
 
@@ -46,6 +46,9 @@ NO_BILLING_DETAILS: Json = {
     "tax_id": None,
 }
 
+# How long a customer has to say where a refund without a way back shall go.
+CUSTOMER_ACTS_SECONDS_MAX = 45 * 24 * 3600
+
 AUTHORIZED: Json = {
     "advice_code": None,
     "network_advice_code": None,
@@ -67,19 +70,18 @@ def refunded_amount(tables: Tables, charge_id: str | None) -> int:
 
 def payment_intent_json(payment: PaymentIntent) -> Json:
     """Show a payment intent."""
-    is_paid = payment.status == "succeeded"
     return {
         "id": payment.id,
         "object": "payment_intent",
         "amount": payment.amount,
         "amount_capturable": payment.amount if payment.status == "requires_capture" else 0,
         "amount_details": {"tip": {}},
-        "amount_received": payment.amount if is_paid else 0,
+        "amount_received": payment.amount_received,
         "application": None,
         "application_fee_amount": None,
         "automatic_payment_methods": None,
-        "canceled_at": None,
-        "cancellation_reason": None,
+        "canceled_at": payment.canceled_at,
+        "cancellation_reason": payment.cancellation_reason,
         "capture_method": payment.capture_method,
         "client_secret": f"{payment.id}_secret_simulated",
         "confirmation_method": "automatic",
@@ -87,7 +89,7 @@ def payment_intent_json(payment: PaymentIntent) -> Json:
         "currency": payment.currency,
         "customer": None,
         "description": payment.description,
-        "last_payment_error": None,
+        "last_payment_error": payment.last_payment_error,
         "latest_charge": payment.latest_charge,
         "livemode": False,
         "metadata": payment.metadata,
@@ -111,8 +113,10 @@ def payment_intent_json(payment: PaymentIntent) -> Json:
     }
 
 
-def _card_details(charge: Charge) -> Json:
+def _method_details(charge: Charge) -> Json:
     card = TEST_CARDS[charge.test_card]
+    if card.type != "card":
+        return {card.type: card.details, "type": card.type}
     return {
         "card": {
             "amount_authorized": charge.amount,
@@ -128,17 +132,18 @@ def _card_details(charge: Charge) -> Json:
 
 def charge_json(tables: Tables, charge: Charge) -> Json:
     """Show a charge with what was refunded of it and whether it is disputed."""
-    amount_refunded = refunded_amount(tables, charge.id)
+    amount_refunded = charge.amount if charge.is_released else refunded_amount(tables, charge.id)
+    decline = TEST_CARDS[charge.test_card].decline
     return {
         "id": charge.id,
         "object": "charge",
         "amount": charge.amount,
-        "amount_captured": charge.amount if charge.is_captured else 0,
+        "amount_captured": charge.captured_amount,
         "amount_refunded": amount_refunded,
         "application": None,
         "application_fee": None,
         "application_fee_amount": None,
-        "balance_transaction": charge.id.replace("ch_", "txn_", 1) if charge.is_captured else None,
+        "balance_transaction": f"txn_{charge.id[3:]}" if charge.is_captured else None,
         "billing_details": NO_BILLING_DETAILS,
         "calculated_statement_descriptor": "SIMULATED",
         "captured": charge.is_captured,
@@ -148,30 +153,40 @@ def charge_json(tables: Tables, charge: Charge) -> Json:
         "description": charge.description,
         "disputed": bool(tables.select(Dispute, charge=charge.id)),
         "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
+        "failure_code": None if decline is None else decline.code,
+        "failure_message": None if decline is None else decline.message,
         "fraud_details": {},
         "livemode": False,
         "metadata": charge.metadata,
         "on_behalf_of": None,
-        "outcome": AUTHORIZED,
-        "paid": True,
+        "outcome": AUTHORIZED if decline is None else _declined_outcome(decline),
+        "paid": charge.status != "failed",
         "payment_intent": charge.payment_intent,
         "payment_method": charge.payment_method,
-        "payment_method_details": _card_details(charge),
+        "payment_method_details": _method_details(charge),
         "receipt_email": charge.receipt_email,
         "receipt_number": None,
         "receipt_url": None,
-        "refunded": charge.is_captured and amount_refunded == charge.amount,
+        "refunded": 0 < charge.amount <= amount_refunded,
         "review": None,
         "shipping": None,
         "source": None,
         "source_transfer": None,
         "statement_descriptor": None,
         "statement_descriptor_suffix": None,
-        "status": "succeeded",
+        "status": charge.status,
         "transfer_data": None,
         "transfer_group": None,
+    }
+
+
+def _declined_outcome(decline: Decline) -> Json:
+    return {
+        **AUTHORIZED,
+        "network_status": "declined_by_network",
+        "reason": decline.decline_code,
+        "seller_message": "The bank returned the decline code `" + decline.decline_code + "`.",
+        "type": "issuer_declined",
     }
 
 
@@ -185,7 +200,7 @@ def refund_json(refund: Refund) -> Json:
         "charge": refund.charge,
         "created": refund.created,
         "currency": refund.currency,
-        "destination_details": {"card": _refund_destination(refund), "type": "card"},
+        "destination_details": _destination(refund),
         "metadata": refund.metadata,
         "payment_intent": refund.payment_intent,
         "reason": refund.reason,
@@ -194,7 +209,9 @@ def refund_json(refund: Refund) -> Json:
         "status": refund.status,
         "transfer_reversal": None,
     }
-    for name in ("pending_reason", "failure_reason", "failure_balance_transaction"):
+    if refund.status == "requires_action":
+        shown["next_action"] = _next_action(refund)
+    for name in ("pending_reason", "failure_reason", "failure_balance_transaction", "instructions_email"):
         if (value := getattr(refund, name)) is not None:
             shown[name] = value
     return shown
@@ -255,23 +272,31 @@ def list_json(url: str, data: Sequence[Json], *, has_more: bool) -> Json:
     return {"object": "list", "data": list(data), "has_more": has_more, "url": url}
 
 
-def balance_json(tables: Tables) -> Json:
-    """Show what was charged less what was refunded or charged back, per currency and without fees."""
-    totals: dict[str, int] = {}
-    for charge in tables.select(Charge):
-        if charge.is_captured:
-            disputed = sum(dispute.withdrawn_amount for dispute in tables.select(Dispute, charge=charge.id))
-            kept = charge.amount - refunded_amount(tables, charge.id) - disputed
-            totals[charge.currency] = totals.get(charge.currency, 0) + kept
-    nothing = [{"amount": 0, "currency": currency, "source_types": {"card": 0}} for currency in totals or ["usd"]]
-    available = [
-        {"amount": amount, "currency": currency, "source_types": {"card": amount}}
-        for currency, amount in totals.items()
-    ]
-    return {"object": "balance", "available": available or nothing, "livemode": False, "pending": nothing}
+def _destination(refund: Refund) -> Json:
+    if refund.destination != "card":
+        reference = {"reference": refund.reference, "reference_status": refund.reference_status}
+        return {refund.destination: reference, "type": refund.destination}
+    if refund.status in ("pending", "requires_action"):
+        return {"card": {"type": "pending"}, "type": "card"}
+    if refund.is_reversal:
+        # The charge drops off the statement: there is no second booking that a reference could name.
+        return {"card": {"type": "reversal"}, "type": "card"}
+    card: Json = {
+        "reference_status": refund.reference_status,
+        "reference_type": "acquirer_reference_number",
+        "type": "refund",
+    }
+    if refund.reference is not None:
+        card["reference"] = refund.reference
+    return {"card": card, "type": "card"}
 
 
-def _refund_destination(refund: Refund) -> Json:
-    if refund.status == "pending":
-        return {"type": "pending"}
-    return {"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund"}
+def _next_action(refund: Refund) -> Json:
+    sent_to = refund.instructions_email or "customer@example.com"
+    return {
+        "display_details": {
+            "email_sent": {"email_sent_at": refund.created, "email_sent_to": sent_to},
+            "expires_at": refund.created + CUSTOMER_ACTS_SECONDS_MAX,
+        },
+        "type": "display_details",
+    }

@@ -1,14 +1,14 @@
 """Payments made with test cards: the payment intent and its charge."""
 
 import re
-from dataclasses import replace
 
 from devstack.stripe_simulator import params as read
 from devstack.stripe_simulator.calls import new_id
 from devstack.stripe_simulator.cards import TEST_CARDS
+from devstack.stripe_simulator.charging import charge_payment
 from devstack.stripe_simulator.errors import ApiError, refusal
 from devstack.stripe_simulator.form import Form
-from devstack.stripe_simulator.records import Charge, PaymentIntent
+from devstack.stripe_simulator.records import PaymentIntent
 from devstack.stripe_simulator.store import Tables
 
 # https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
@@ -68,11 +68,14 @@ def create_payment_intent(tables: Tables, params: Form) -> PaymentIntent:
     capture_method = read.choice(params, "capture_method", ("automatic", "automatic_async", "manual"))
     is_confirmed = read.boolean(params, "confirm")
     test_card = read.text(params, "payment_method")
-    types = read.words(params, "payment_method_types") or ["card"]
+    types = read.words(params, "payment_method_types")
     metadata = read.metadata(params, {})
     description = read.text(params, "description")
     receipt_email = read.text(params, "receipt_email")
-    payment_method = None if test_card is None else _payment_method(test_card)
+    payment_method = None if test_card is None else made_payment_method(test_card)
+    if test_card is not None:
+        check_type(test_card, types)
+        types = types or [TEST_CARDS[test_card].type]
     if is_confirmed and payment_method is None:
         raise refusal(
             "You cannot confirm this PaymentIntent because it's missing a payment method. You can either "
@@ -88,35 +91,40 @@ def create_payment_intent(tables: Tables, params: Form) -> PaymentIntent:
         status="requires_payment_method" if payment_method is None else "requires_confirmation",
         capture_method=capture_method or "automatic_async",
         payment_method=payment_method,
-        payment_method_types=types,
+        payment_method_types=types or ["card"],
         latest_charge=None,
         description=description,
         receipt_email=receipt_email,
         metadata=metadata,
+        test_card=test_card,
     )
-    if is_confirmed and test_card is not None:
-        payment = _confirm(tables, payment, test_card)
     tables.add(payment)
+    if is_confirmed and test_card is not None:
+        return charge_payment(tables, payment, test_card)
     return payment
 
 
-def _confirm(tables: Tables, payment: PaymentIntent, test_card: str) -> PaymentIntent:
-    is_captured = payment.capture_method != "manual"
-    charge = Charge(
-        id=new_id("ch_3"),
-        created=payment.created,
-        amount=payment.amount,
-        currency=payment.currency,
-        payment_intent=payment.id,
-        payment_method=payment.payment_method or test_card,
-        test_card=test_card,
-        is_captured=is_captured,
-        description=payment.description,
-        receipt_email=payment.receipt_email,
-        metadata=payment.metadata,
-    )
-    tables.add(charge)
-    return replace(payment, status="succeeded" if is_captured else "requires_capture", latest_charge=charge.id)
+def made_payment_method(test_card: str) -> str:
+    """Make a payment method of its own from the name of a test card, as Stripe does."""
+    if test_card not in TEST_CARDS:
+        raise refusal(
+            f"No such PaymentMethod: '{test_card}' (the simulator knows {', '.join(TEST_CARDS)})",
+            code="resource_missing",
+            param="payment_method",
+        )
+    return new_id("pm_1")
+
+
+def check_type(test_card: str, allowed: list[str]) -> None:
+    """Refuse a payment method of a kind that the payment intent does not take."""
+    card = TEST_CARDS.get(test_card)
+    if card is not None and allowed and card.type not in allowed:
+        raise refusal(
+            f"The PaymentMethod provided ({card.type}) is not allowed for this PaymentIntent. Please attach a "
+            f"PaymentMethod of one of the following types: {', '.join(allowed)}.",
+            code="payment_intent_incompatible_payment_method",
+            param="payment_method",
+        )
 
 
 def _currency(params: Form) -> str:
@@ -138,14 +146,3 @@ def _amount(params: Form, currency: str) -> int:
     if amount > AMOUNT_MAX:
         raise ApiError(f"Amount must be no more than {AMOUNT_MAX}", code="amount_too_large", param="amount")
     return amount
-
-
-def _payment_method(test_card: str) -> str:
-    if test_card not in TEST_CARDS:
-        raise refusal(
-            f"No such PaymentMethod: '{test_card}' (the simulator knows {', '.join(TEST_CARDS)})",
-            code="resource_missing",
-            param="payment_method",
-        )
-    # Stripe makes a payment method of its own from the name of a test card.
-    return new_id("pm_1")

@@ -30,11 +30,27 @@ class PaymentIntent(Record):
     description: str | None
     receipt_email: str | None
     metadata: dict[str, str] = field(default_factory=dict)
+    # What a file written before these fields were known does not have, has a default.
+    test_card: str | None = None
+    amount_captured: int | None = None
+    canceled_at: int | None = None
+    cancellation_reason: str | None = None
+    last_payment_error: dict[str, Any] | None = None
+
+    @property
+    def amount_received(self) -> int:
+        """What was captured: the whole amount, unless less of it was."""
+        if self.status != "succeeded":
+            return 0
+        return self.amount if self.amount_captured is None else self.amount_captured
 
 
 @dataclass(frozen=True, kw_only=True)
 class Charge(Record):
-    """Money taken from a card; `test_card` is the test payment method it was made with."""
+    """Money taken from a card; `test_card` is the test payment method it was made with.
+
+    `is_released` tells that it was never captured and never will be: the hold on the card was given up.
+    """
 
     kind: ClassVar[str] = "charge"
 
@@ -47,6 +63,16 @@ class Charge(Record):
     description: str | None
     receipt_email: str | None
     metadata: dict[str, str] = field(default_factory=dict)
+    status: str = "succeeded"
+    amount_captured: int | None = None
+    is_released: bool = False
+
+    @property
+    def captured_amount(self) -> int:
+        """What can be refunded at most."""
+        if not self.is_captured:
+            return 0
+        return self.amount if self.amount_captured is None else self.amount_captured
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +90,13 @@ class Refund(Record):
     pending_reason: str | None = None
     failure_reason: str | None = None
     failure_balance_transaction: str | None = None
-    balance_transaction: str
+    balance_transaction: str | None
     metadata: dict[str, str] = field(default_factory=dict)
+    destination: str = "card"
+    is_reversal: bool = False
+    reference: str | None = None
+    reference_status: str = "pending"
+    instructions_email: str | None = None
 
     @property
     def is_live(self) -> bool:

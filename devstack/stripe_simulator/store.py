@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from devstack.stripe_simulator.calls import Call
 from devstack.stripe_simulator.records import Record
@@ -54,6 +54,19 @@ CREATE TABLE IF NOT EXISTS faults (
     hang_seconds REAL NOT NULL,
     times INTEGER NOT NULL
 );
+CREATE TABLE IF NOT EXISTS faults_fired (
+    kind TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    times INTEGER NOT NULL,
+    PRIMARY KEY (kind, endpoint)
+);
+CREATE TABLE IF NOT EXISTS attempts (
+    endpoint TEXT NOT NULL,
+    key TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    PRIMARY KEY (endpoint, key)
+);
+CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS clock (advance_seconds INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS events (
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -102,12 +115,20 @@ CREATE INDEX IF NOT EXISTS deliveries_by_time ON deliveries (status, due_at);
 class Store:
     """The file; opened by the first call, so that making a `Store` touches nothing."""
 
-    def __init__(self, path: Path, *, observe: "Observer", clock_offset_seconds: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        observe: "Observer",
+        clock_offset_seconds: int = 0,
+        settings: dict[str, object] | None = None,
+    ) -> None:
         self._path = path
         self._observe = observe
         self._clock_offset_seconds = clock_offset_seconds
         # Set by each commit that changed something.
         self.changed = asyncio.Event()
+        self._settings = settings or {}
         # One thread owns the connection: calls wait for each other there, while the event loop stays free
         # to see that an idempotency key is in use.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="stripe-simulator-store")
@@ -130,7 +151,12 @@ class Store:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         changes_before = connection.total_changes
-        tables = Tables(connection, observe=self._observe, clock_offset_seconds=self._clock_offset_seconds)
+        tables = Tables(
+            connection,
+            observe=self._observe,
+            clock_offset_seconds=self._clock_offset_seconds,
+            settings=self._settings,
+        )
         try:
             result = work(tables)
             connection.execute("COMMIT")
@@ -156,11 +182,19 @@ class Store:
 class Tables:
     """The tables inside one database transaction; `cause` is the call of the API that it carries out."""
 
-    def __init__(self, connection: sqlite3.Connection, *, observe: "Observer", clock_offset_seconds: int) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        *,
+        observe: "Observer",
+        clock_offset_seconds: int,
+        settings: dict[str, object],
+    ) -> None:
         self.connection = connection
         self.cause: Call | None = None
         self._observe = observe
         self._clock_offset_seconds = clock_offset_seconds
+        self._settings = settings
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -186,6 +220,15 @@ class Tables:
     def advance_clock(self, seconds: int) -> None:
         """Move the simulator's clock; the move outlives a restart."""
         self.connection.execute("INSERT INTO clock VALUES (?)", (seconds,))
+
+    def setting(self, name: str, default: Any) -> Any:
+        """Read a setting: as the control plane set it, else as the process was started, else the default."""
+        row = self.connection.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
+        return self._settings.get(name, default) if row is None else json.loads(row[0])
+
+    def set_setting(self, name: str, value: object) -> None:
+        """Keep a setting until the next reset; it outlives a restart."""
+        self.connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
 
     def add(self, record: Record) -> None:
         """Keep a new object."""
@@ -233,6 +276,9 @@ class Tables:
             "DELETE FROM idempotency",
             "DELETE FROM journal",
             "DELETE FROM faults",
+            "DELETE FROM faults_fired",
+            "DELETE FROM attempts",
+            "DELETE FROM settings",
             "DELETE FROM clock",
             "DELETE FROM events",
             "DELETE FROM deliveries",
