@@ -9,7 +9,7 @@ import pytest
 from tests.devstack.simulator import Simulator
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     simulator = Simulator(tmp_path_factory.mktemp("stripe") / "simulator.sqlite")
     simulator.start()
@@ -20,6 +20,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 @pytest.fixture
 def simulator(running: Simulator) -> Simulator:
+    # One process for all tests: a test that killed it and failed does not take the others with it.
+    if running.process.poll() is not None:
+        running.start()
     running.post("reset")
     return running
 

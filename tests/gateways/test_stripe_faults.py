@@ -26,6 +26,10 @@ HOURS_25_SECONDS = 25 * 3600
         ("drop_before", 2),
         ("409", 2),
         ("429", 1),
+        ("429_retry_after", 1),
+        ("429_lock_timeout", 2),
+        ("503_before", 2),
+        ("200_html_before", 1),
         ("hang_before", 1),
     ],
 )
@@ -46,7 +50,17 @@ def test_fault_before_the_commit_is_unclear_and_the_next_run_pays_once(
 
 @pytest.mark.parametrize(
     ("kind", "times"),
-    [("drop_after", 2), ("502_html_after", 2), ("truncate_after", 1), ("hang_after", 2), ("500_after", 1)],
+    [
+        ("drop_after", 2),
+        ("502_html_after", 2),
+        ("504_html_after", 2),
+        ("200_html_after", 1),
+        ("empty_after", 1),
+        ("wrong_json_after", 1),
+        ("truncate_after", 1),
+        ("hang_after", 2),
+        ("500_after", 1),
+    ],
 )
 def test_fault_after_the_commit_is_unclear_and_the_next_run_adopts_the_one_refund(
     simulator: Simulator, gateway: StripeGateway, kind: str, times: int
@@ -131,6 +145,9 @@ def test_lost_answer_is_found_after_the_key_is_forgotten(simulator: Simulator, g
         ("500_before", 1),
         ("502_html_after", 2),
         ("truncate_after", 1),
+        ("200_html_after", 1),
+        ("empty_after", 1),
+        ("wrong_json_after", 1),
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/payment_intents", "/v1/refunds"], ids=["payment", "refunds"])
