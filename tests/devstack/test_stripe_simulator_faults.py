@@ -2,13 +2,20 @@
 
 import collections
 import signal
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 import stripe
 
+import devstack.stripe_simulator
+from devstack.stripe_simulator.account_control import AccountControl
+from devstack.stripe_simulator.changes import write_events
+from devstack.stripe_simulator.fault_control import FaultControl
 from devstack.stripe_simulator.faults import FaultKind
+from devstack.stripe_simulator.refund_control import RefundControl
+from devstack.stripe_simulator.store import Store
 from tests.devstack.simulator import KEY, Simulator, pay, refund
 
 # For each kind: the status that is sent, whether the refund was made, and what stripe-python makes of it.
@@ -36,8 +43,20 @@ KINDS: dict[str, tuple[int | None, bool, type[stripe.StripeError] | None]] = {
 }
 
 
-def test_every_kind_is_tested() -> None:
+def test_every_kind_is_tested_and_explained() -> None:
+    readme = Path(devstack.stripe_simulator.__path__[0], "README.md").read_text()
+
     assert set(KINDS) == set(FaultKind)
+    assert [kind.value for kind in FaultKind if f"| `{kind.value}` |" not in readme] == []
+
+
+def test_every_command_about_refunds_faults_and_the_account_is_explained(tmp_path: Path) -> None:
+    readme = Path(devstack.stripe_simulator.__path__[0], "README.md").read_text()
+    store = Store(tmp_path / "never opened.sqlite", observe=write_events)
+
+    routes = [route for part in (RefundControl, FaultControl, AccountControl) for route in part(store).routes()]
+
+    assert [route.path for route in routes if f"`POST {route.path}" not in readme] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -136,6 +155,20 @@ def test_the_same_calls_meet_the_same_faults_and_another_seed_brings_others(simu
         faulty.count((409, "idempotency_key_in_use")),
     )
     assert set(fired) <= set(kinds)
+
+
+def test_the_same_call_is_drawn_anew_at_each_attempt(simulator: Simulator, client: Any) -> None:
+    payment = pay(client)
+    simulator.post("fault_rate", seed=1, per_mille=500, kinds=["429"], path_prefix="/v1/refunds")
+
+    seen = set()
+    for _ in range(20):
+        try:
+            seen.add(refund(client, payment, "key").status)
+        except stripe.RateLimitError:
+            seen.add("429")
+
+    assert seen == {"succeeded", "429"}
 
 
 def test_a_base_rate_survives_a_kill_and_ends_on_request(simulator: Simulator, client: Any) -> None:
