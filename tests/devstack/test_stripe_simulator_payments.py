@@ -157,3 +157,26 @@ def test_objects_are_expanded_four_levels_deep_and_no_deeper(client: Any) -> Non
     for path in ("colour", "payment_intent.latest_charge.payment_intent.latest_charge.refunds"):
         with pytest.raises(stripe.InvalidRequestError, match="expand"):
             client.v1.refunds.retrieve(made.id, {"expand": [path]})
+
+
+def types_of_events(client: Any) -> list[str]:
+    return [event.type for event in client.v1.events.list({"limit": 100}).data][::-1]
+
+
+def test_a_declined_payment_and_one_under_way_write_their_events(client: Any, simulator: Simulator) -> None:
+    with pytest.raises(stripe.CardError):
+        pay(client, card="pm_card_chargeDeclined")
+    declined = types_of_events(client)
+
+    simulator.post("reset")
+    payment = pay(client, card="pm_simulated_usBankAccountProcessing")
+    simulator.post(f"payment_intents/{payment.id}/process")
+
+    assert declined == ["payment_intent.created", "charge.failed", "payment_intent.payment_failed"]
+    assert types_of_events(client) == [
+        "payment_intent.created",
+        "charge.pending",
+        "payment_intent.processing",
+        "charge.succeeded",
+        "payment_intent.succeeded",
+    ]
