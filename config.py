@@ -1,9 +1,11 @@
 """Settings, read once from the environment, checked together, frozen. Only entry points see them."""
 
+import os
 import tomllib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -39,6 +41,10 @@ class Settings(BaseSettings):
     policy: Path = Path("policy.toml")
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65535)
+    worker_metrics_address: str | None = Field(default=None, pattern=r"^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$")
+    """`host:port` where the worker shows its metrics; nowhere if not set."""
+    worker_shutdown_seconds: float = Field(default=30, ge=1, le=600)
+    """How long running steps may take to end when the worker is stopped: longer than a provider takes to answer."""
     stripe_api_base: str = "https://api.stripe.com"
     stripe_secret_key: SecretStr | None = Field(default=None, validate_default=True)
     stripe_webhook_secret: SecretStr | None = Field(default=None, validate_default=True)
@@ -90,6 +96,17 @@ class Settings(BaseSettings):
         except ValidationError as error:
             wrong = [f"REFUNDS_{str(it['loc'][0]).upper()}: {it['msg']}" for it in error.errors()]
             raise MissingSettingsError("These settings are wrong:", wrong) from None
+
+    def secrets(self) -> list[str]:
+        """Return every secret that this process was given, so that no log line can show one."""
+        given = [it.get_secret_value() for it in (self.stripe_secret_key, self.stripe_webhook_secret) if it]
+        if self.keystore_password_file is not None and self.keystore_password_file.is_file():
+            given.append(self.keystore_password_file.read_text().strip())
+        given += [os.environ.get("TEMPORAL_API_KEY", "")]
+        with suppress(ValueError):  # a URL that is none is complained of where it is used
+            password = urlsplit(self.database_url).password or ""
+            given += [password, unquote(password)]
+        return [secret for secret in given if secret]
 
     def require_rails(self) -> None:
         """Check what a worker needs: a whole card rail, or a whole crypto rail, or both."""

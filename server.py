@@ -1,6 +1,5 @@
 """Composition root of HTTP: settings in, one listening process out."""
 
-import logging
 import signal
 import socket
 import sys
@@ -9,7 +8,9 @@ import structlog
 import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
+from temporalio.runtime import Runtime, TelemetryConfig
 
+import logs
 from api.app import create_app
 from api.runs import Runs
 from api.services import Services
@@ -18,6 +19,7 @@ from domain.errors import TryAgain
 from ledger.clients import Clients
 from ledger.database import Database
 from ledger.feed import Feed
+from ledger.figures import Figures
 from ledger.intake import Intake
 from ledger.migrate import is_current, upgrade
 from ledger.news import News
@@ -30,7 +32,8 @@ BACKLOG = 2048
 
 def serve(settings: Settings, *, migrate: bool) -> None:
     """Answer HTTP until a signal comes; raise `MissingSettingsError` where the process cannot start."""
-    log_as_json()
+    logs.set_up(settings.secrets())
+    Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logs.of_temporal())))
     database = _open(settings.database_url, migrate=migrate)
     app = create_app(compose(settings, database))
     listener = listen(settings.api_host, settings.api_port)
@@ -73,44 +76,16 @@ def compose(settings: Settings, database: Database) -> Services:
         views=Views(database),
         clients=Clients(database),
         news=News(database),
+        figures=Figures(database, policy),
         runs=Runs(_temporal_config()),
     )
-
-
-def log_as_json() -> None:
-    """Write all logs, those of libraries too, as one JSON object per line to stderr."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
-            ],
-        )
-    )
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 def _open(url: str, *, migrate: bool) -> Database:
     """Return the database once it has this version's schema."""
     try:
         database = Database(url)
+        database.listeners.append(logs.write_change)
         if migrate:
             upgrade(database)
         elif not is_current(database):

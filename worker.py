@@ -2,27 +2,37 @@
 
 import asyncio
 import logging
+import os
 import signal
-from collections.abc import Callable, Mapping
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.common import MetricMeter
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
+import logs
 from activities.card import CardActivities, CardProcessor
 from activities.cases import CaseActivities
 from activities.crypto import Chain, CryptoActivities
+from activities.metrics import APPROVAL_WAIT, APPROVAL_WAIT_BUCKETS, WorkerMetrics
 from activities.payments import CardPayments, ChainPayments, PaymentActivities, PaymentReader
 from activities.wallets import TemporalWalletRuns
+from activities.watching import StepWatch
 from config import MissingSettingsError, Settings
 from domain.errors import NeedsOperator, TryAgain
 from domain.policy import Policy
 from domain.refunds import TASK_QUEUE
+from domain.transfers import WalletView
 from gateways.evm.chain import EvmChain
 from gateways.evm.settings import ChainSettings, load_chains
 from gateways.evm.signer import KeystoreSigner
@@ -41,12 +51,23 @@ from workflows.wallet import WalletWorkflow
 
 ACTIVITY_THREADS = 16
 GRACEFUL_SHUTDOWN = timedelta(seconds=30)  # longer than any call to a provider may take to answer
+ABANDON_SECONDS = 5.0  # for steps to notice that they are cancelled, once the time to end by themselves is over
+ALIVE_SECONDS = 5.0
+BALANCE_SECONDS = 60.0
+URL_SECRET_LENGTH_MIN = 16  # characters of a path or query that is long enough to be a key
+EXIT_ABANDONED = 1
 
 
 class Rail(Protocol):
     """What every rail can tell of itself."""
 
     def check(self) -> None: ...
+
+
+class Wallet(Protocol):
+    """What a chain can tell of the wallet that pays on it."""
+
+    def wallet_view(self) -> WalletView: ...
 
 
 class CardRail(CardPayments, CardProcessor, Protocol):
@@ -91,6 +112,8 @@ def build_worker(
     card: CardRail | None,
     chains: Mapping[int, CryptoRail],
     wallets: Mapping[int, str],
+    metrics: WorkerMetrics | None = None,
+    graceful_shutdown: timedelta = GRACEFUL_SHUTDOWN,
 ) -> Worker:
     """Put the parts together. `wallets` names the address that pays on each chain."""
     intake = Intake(database, policy)
@@ -129,7 +152,8 @@ def build_worker(
         activity_executor=ThreadPoolExecutor(max_workers=ACTIVITY_THREADS, thread_name_prefix="activity"),
         max_concurrent_activities=ACTIVITY_THREADS,
         workflow_runner=sandbox.runner(),
-        graceful_shutdown_timeout=GRACEFUL_SHUTDOWN,
+        graceful_shutdown_timeout=graceful_shutdown,
+        interceptors=[StepWatch(metrics or WorkerMetrics(MetricMeter.noop))],
     )
 
 
@@ -148,36 +172,131 @@ def report_rails(rails: Mapping[str, Rail]) -> None:
         try:
             rail.check()
         except (TryAgain, NeedsOperator) as error:
-            logger.error("rail.unready rail=%s cause=%s", name, error.message)
+            logger.error("rail.unready", extra={"rail": name, "cause": error.message})
 
 
-async def run(settings: Settings) -> None:
+def secrets_of(chains: Sequence[ChainSettings]) -> list[str]:
+    """Return what may be a key in the address of an endpoint: providers put it into path, query or user."""
+    secrets: list[str] = []
+    for url in (urlsplit(str(url)) for chain in chains for url in chain.rpc_urls):
+        secrets += [part for part in (url.password, url.username) if part]
+        secrets += [part for part in (*url.path.split("/"), url.query) if len(part) >= URL_SECRET_LENGTH_MIN]
+    return secrets
+
+
+def start_telemetry(settings: Settings) -> WorkerMetrics:
+    """Let Temporal's core write into our logs, and show metrics where the settings say."""
+    metrics = settings.worker_metrics_address and PrometheusConfig(
+        bind_address=settings.worker_metrics_address,
+        durations_as_seconds=True,
+        histogram_bucket_overrides={APPROVAL_WAIT: APPROVAL_WAIT_BUCKETS},
+    )
+    try:
+        runtime = Runtime(telemetry=TelemetryConfig(logging=logs.of_temporal(), metrics=metrics or None))
+    except (ValueError, RuntimeError) as error:
+        raise MissingSettingsError(f"REFUNDS_WORKER_METRICS_ADDRESS: {error}") from None
+    Runtime.set_default(runtime)
+    return WorkerMetrics(runtime.metric_meter)
+
+
+async def show_alive(metrics: WorkerMetrics) -> None:
+    """Show, again and again, that this loop turns: a health check asks for no more."""
+    while True:
+        metrics.show_alive(time.time())
+        await asyncio.sleep(ALIVE_SECONDS)
+
+
+async def show_balances(metrics: WorkerMetrics, chains: Mapping[int, Wallet], wallets: Mapping[int, str]) -> None:
+    """Show, again and again, what the wallets hold; a chain that is away is seen by the steps that need it."""
+    while True:
+        for chain_id, chain in chains.items():
+            try:
+                view = await asyncio.to_thread(chain.wallet_view)
+            except (TryAgain, NeedsOperator) as error:
+                logger.warning("wallet.unseen", extra={"chain_id": chain_id, "cause": error.message})
+            else:
+                metrics.show_balance(chain_id, wallets[chain_id], view.balance_base_units)
+        await asyncio.sleep(BALANCE_SECONDS)
+
+
+async def run(settings: Settings, configured: Sequence[ChainSettings]) -> None:
     """Work until SIGTERM or SIGINT, then let running steps finish."""
-    settings.require_rails()
+    metrics = start_telemetry(settings)
     database = Database(settings.database_url)
+    database.listeners += [logs.write_change, metrics.count]
     if not migrate.is_current(database):
         raise MissingSettingsError("The database has another schema than this version: run `refunds migrate`.")
     policy, card = settings.load_policy(), build_card(settings)
-    configured = load_chains(settings.chains) if settings.chains else ()
     chains = {chain.chain_id: build_chain(settings, chain) for chain in configured}
     wallets = {chain.chain_id: chain.wallet for chain in configured}
     client = await connect()
     await require_search_attributes(client)
-    worker = build_worker(client, database, policy, card=card, chains=chains, wallets=wallets)
+    patience = timedelta(seconds=settings.worker_shutdown_seconds)
+    worker = build_worker(
+        client,
+        database,
+        policy,
+        card=card,
+        chains=chains,
+        wallets=wallets,
+        metrics=metrics,
+        graceful_shutdown=patience,
+    )
     rails: dict[str, Rail] = {f"chain {number}": chain for number, chain in chains.items()}
     if card is not None:
         rails["card"] = card
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with worker:
-        logger.info("worker.started")
-        await asyncio.to_thread(report_rails, rails)
-        await stop.wait()
+    beside = [asyncio.create_task(show_alive(metrics)), asyncio.create_task(asyncio.to_thread(report_rails, rails))]
+    if settings.worker_metrics_address:
+        beside.append(asyncio.create_task(show_balances(metrics, chains, wallets)))
+    for task in beside:
+        task.add_done_callback(tell_of_end)
+    await work_until_told(worker, patience.total_seconds() + ABANDON_SECONDS)
+    for task in beside:
+        task.cancel()
     database.close()
 
 
-def main(settings: Settings) -> None:
-    """Run the worker until it is told to stop."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    asyncio.run(run(settings))
+def tell_of_end(task: asyncio.Task[None]) -> None:
+    """Say so when something beside the worker ends by a fault: nobody else waits for it."""
+    if not task.cancelled() and (error := task.exception()):
+        logger.error("worker.side_task_failed", exc_info=error)
+
+
+async def work_until_told(worker: Worker, patience_seconds: float) -> None:
+    """Work until a signal comes, take nothing new from then on, and let what runs end within `patience_seconds`.
+
+    What has not ended by then is given up with the process: it was recorded as begun, and whoever runs it next
+    looks first what became of it.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    working, told = asyncio.create_task(worker.run()), asyncio.create_task(stop.wait())
+    logger.info("worker.started")
+    await asyncio.wait({working, told}, return_when=asyncio.FIRST_COMPLETED)
+    if not working.done():
+        logger.info("worker.stopping")
+        ending = asyncio.create_task(worker.shutdown())
+        _, late = await asyncio.wait({ending}, timeout=patience_seconds)
+        if late:
+            logger.error("worker.steps_abandoned", extra={"patience_seconds": patience_seconds})
+            # No way in good order is left: a thread that waits for an answer cannot be ended.
+            sys.stderr.flush()
+            os._exit(EXIT_ABANDONED)
+    await working
+    logger.info("worker.stopped")
+
+
+def main(settings: Settings) -> int:
+    """Run the worker until it is told to stop; return the exit status."""
+    settings.require_rails()
+    configured = load_chains(settings.chains) if settings.chains else ()
+    logs.set_up([*settings.secrets(), *secrets_of(configured)])
+    try:
+        asyncio.run(run(settings, configured))
+    except MissingSettingsError:
+        raise
+    except Exception as error:  # the edge of the process: whoever starts it again reads the log
+        logger.critical("worker.failed", exc_info=error)
+        return EXIT_ABANDONED
+    return 0

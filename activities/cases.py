@@ -98,5 +98,5 @@ class CaseActivities:
         try:
             self._messages.answer(key.refund_id)
         except Refused as error:
-            activity.logger.error("ticket.unanswered refund_id=%s error=%s", key.refund_id, error.message)
+            activity.logger.error("ticket.unanswered", extra={"refund_id": key.refund_id, "cause": error.message})
             raise

@@ -1,6 +1,7 @@
 """Steps on the crypto rail: wake the wallet, and the pump that signs, sends and looks."""
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -14,6 +15,8 @@ from domain.payouts import PayoutStatus
 from domain.refunds import RefundState, StatusReason
 from domain.runs import PumpReport, RefundKey, WalletKey
 from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
+
+logger = logging.getLogger("refunds.crypto")
 
 
 class Chain(Protocol):
@@ -49,7 +52,7 @@ class Outbox(Protocol):
 
     def sent(self, chain_id: int, address: str) -> list[SentPayout]: ...
 
-    def record_send(self, tx_hash: str, answer: SendAnswer) -> None: ...
+    def record_send(self, tx_hash: str, answer: SendAnswer) -> int: ...
 
     def record_sighting(self, sent: SentPayout, tx_hash: str | None, sighting: Sighting | None) -> bool: ...
 
@@ -127,7 +130,20 @@ class CryptoActivities:
                 return self._outbox.record_sighting(sent, transaction.tx_hash, sighting)
         changed = self._outbox.record_sighting(sent, None, None)
         newest = sent.transactions[-1]
-        self._outbox.record_send(newest.tx_hash, chain.broadcast(newest.raw))
+        answer = chain.broadcast(newest.raw)
+        sends = self._outbox.record_send(newest.tx_hash, answer)
+        # While it is in no block it is sent again with each turn, which is no news.
+        logger.log(
+            logging.INFO if sends == 1 else logging.DEBUG,
+            "payout.broadcast",
+            extra={
+                "refund_id": sent.refund_id,
+                "payout_attempt": sent.attempt,
+                "nonce": sent.nonce,
+                "tx_hash": newest.tx_hash,
+                "answer": answer.value,
+            },
+        )
         return changed
 
     def _find_lost_nonces(self, key: WalletKey, chain: Chain) -> list[str]:

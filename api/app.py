@@ -7,8 +7,9 @@ from contextlib import asynccontextmanager, suppress
 import anyio.to_thread
 from fastapi import FastAPI
 
-from api import billing, documents, health, operating, problems, refunds
+from api import billing, documents, health, metrics, operating, problems, refunds
 from api.edge import Edge
+from api.metrics import Metrics
 from api.services import Services
 from api.telling import Telling
 
@@ -32,10 +33,10 @@ def create_app(services: Services) -> FastAPI:
 
     # No page of documentation: it would load scripts from elsewhere. No guessing of slashes either.
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.services, app.state.telling = services, telling
-    for routes in (refunds.routes, operating.routes, billing.routes, health.routes):
+    app.state.services, app.state.telling, app.state.metrics = services, telling, Metrics(services.figures)
+    for routes in (refunds.routes, operating.routes, billing.routes, health.routes, metrics.routes):
         app.include_router(routes)
     documents.install(app)
     problems.install(app)
-    app.add_middleware(Edge)
+    app.add_middleware(Edge, metrics=app.state.metrics)
     return app

@@ -12,11 +12,12 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
+from api.metrics import Metrics
 from api.problems import ProblemType
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 FRAMES_MAX = 12
-QUIET = frozenset(["/livez", "/readyz"])
+QUIET = frozenset(["/livez", "/readyz", "/metrics"])
 
 log = structlog.get_logger()
 
@@ -24,8 +25,9 @@ log = structlog.get_logger()
 class Edge:
     """Wraps the application."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -65,7 +67,9 @@ class Edge:
                     raise
                 failure = problems.answer(request_id, ProblemType.INTERNAL, "Something went wrong here.")
                 await failure(scope, receive, send_marked)
-            _tell(scope, status, time.perf_counter() - begun)
+            seconds = time.perf_counter() - begun
+            self._metrics.count(scope["method"], _route_of(scope), status, seconds)
+            _tell(scope, status, seconds)
 
 
 def _tell(scope: Scope, status: int, seconds: float) -> None:
@@ -77,11 +81,16 @@ def _tell(scope: Scope, status: int, seconds: float) -> None:
     write(
         "request.answered" if status < 400 else "request.refused",
         method=scope["method"],
-        route=getattr(scope.get("route"), "path", None),  # the template: ids in a path may name a person
+        route=_route_of(scope),
         status=status,
         milliseconds=round(seconds * 1000, 1),
         caller=scope["state"].get("caller_name"),
     )
+
+
+def _route_of(scope: Scope) -> str | None:
+    """Return the template of the path, None where no route fits: ids in a path may name a person."""
+    return getattr(scope.get("route"), "path", None)
 
 
 def _request_id(scope: Scope) -> str:

@@ -9,6 +9,7 @@ from domain.refunds import TicketRef
 from ledger.clients import Clients
 from ledger.database import Database
 from ledger.feed import Feed
+from ledger.figures import Figures
 from ledger.intake import Intake
 from ledger.news import News
 from ledger.records import Records
@@ -43,6 +44,7 @@ class Services:
     views: Views
     clients: Clients
     news: News
+    figures: Figures
     runs: RunTeller
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cli import liveness
 from cli.exits import CommandFailed, Exit, leave
 from cli.output import say
 from config import MissingSettingsError, Settings
@@ -18,7 +19,7 @@ Check = Annotated[bool, typer.Option("--check", help="Only tell whether one is a
 def worker(check: Check = False) -> None:
     """Run the worker: it carries refunds out, until a signal comes."""
     if check:
-        _run(importlib.import_module("cli.liveness").require_worker)
+        _run(liveness.require_worker)
     module = importlib.import_module("worker")
     _run(lambda: module.main(Settings.load()))
 
@@ -29,7 +30,7 @@ def serve(
 ) -> None:
     """Answer HTTP, until a signal comes."""
     if check:
-        _run(importlib.import_module("cli.liveness").require_api)
+        _run(liveness.require_api)
     module = importlib.import_module("server")
     _run(lambda: module.serve(Settings.load(), migrate=migrate))
 

@@ -87,6 +87,7 @@ class Plan:
             **crypto,
         }
         api = f"http://{HOST}:{self._ports.of('api')}"
+        self._worker_metrics = f"{HOST}:{self._ports.of('worker_metrics')}"
         self.services = [self._plan_api(api), self._plan_worker(TemporalProbe(temporal))]
         self.info = StackInfo(
             api=api,
@@ -98,6 +99,7 @@ class Plan:
             stripe_webhook_secret=stripe["REFUNDS_STRIPE_WEBHOOK_SECRET"],
             chains=chains,
             tokens=new_tokens(folder),
+            worker_metrics=f"http://{self._worker_metrics}/metrics",
         )
 
     def _plan_temporal(self) -> dict[str, str]:
@@ -220,12 +222,15 @@ class Plan:
         )
 
     def _plan_worker(self, temporal: TemporalProbe) -> Program:
+        port = self._ports.of("worker_metrics")
+        own = {"REFUNDS_WORKER_METRICS_ADDRESS": self._worker_metrics}
         return Program(
             name="worker",
             command=_python("cli.main", "worker"),
-            environment=_without(self._service, _FOR_CLIENTS + _FOR_THE_API),
+            environment=_without({**self._service, **own}, _FOR_CLIENTS + _FOR_THE_API),
             is_ready=temporal.is_polled_by,
             ready_seconds_max=SERVICE_READY_SECONDS_MAX,
+            ports=(port,),
         )
 
 

@@ -32,6 +32,7 @@ class StackInfo(BaseModel):
     stripe_webhook_secret: str
     chains: tuple[ChainInfo, ...]
     tokens: dict[str, str]
+    worker_metrics: str | None = None
     pids: dict[str, int] = {}
 
     def with_pids(self, pids: Mapping[str, int]) -> "StackInfo":
@@ -46,6 +47,7 @@ class StackInfo(BaseModel):
         """Write it for a person."""
         rows = [("API", self.api), ("Temporal", self.temporal)]
         rows += [("Temporal UI", self.temporal_ui)] if self.temporal_ui else []
+        rows += [("worker metrics", self.worker_metrics)] if self.worker_metrics else []
         rows += [("Stripe", f"{self.stripe} ({self.stripe_key})")]
         for chain in self.chains:
             rows.append((f"chain {chain.chain_id}", f"{chain.rpc} (deposits to {chain.deposit_address})"))

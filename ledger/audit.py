@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from domain.changes import Change
 from domain.digests import canonical_json
+from ledger import changes
 from ledger.tables import AuditEntry, AuditHead
 
 GENESIS_HASH = "0" * 64
@@ -43,6 +45,7 @@ def append(
     session.add(entry)
     head.seq, head.hash = entry.seq, entry.hash
     session.flush()
+    changes.keep(session, Change(event, actor, refund_id, subject, entry.detail))
 
 
 def entry_hash(entry: AuditEntry) -> str:

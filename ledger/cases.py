@@ -80,6 +80,7 @@ def move(
     told = {
         "from": before.value,
         "reason": reason,
+        "rail": row.rail,
         "deposit_id": row.deposit_id,
         "attempt": row.attempt,
         **(detail or {}),

@@ -1,5 +1,6 @@
 """The connection to our database: SQLite by default, PostgreSQL by URL, the same behaviour on both."""
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -10,12 +11,16 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
+from domain.changes import Change, Listener
 from domain.errors import TryAgain
+from ledger import changes
 from ledger.tables import AuditHead
 
 BUSY_TIMEOUT_SECONDS = 30
 
 Clock = Callable[[], datetime]
+
+logger = logging.getLogger("refunds.ledger")
 
 
 def utc_now() -> datetime:
@@ -29,6 +34,8 @@ class Database:
     def __init__(self, url: str, clock: Clock = utc_now) -> None:
         self.url = make_url(url)
         self.now = clock
+        self.listeners: list[Listener] = []
+        """Told of every change once it is committed, and of none that is rolled back."""
         self.engine = (
             _sqlite_engine(self.url)
             if self.is_sqlite
@@ -59,6 +66,16 @@ class Database:
             session.execute(select(AuditHead).where(AuditHead.id == 1).with_for_update())
             yield session
             session.commit()
+            told = changes.kept(session)
+        for change in told:
+            self._tell(change)
+
+    def _tell(self, change: Change) -> None:
+        for listener in self.listeners:
+            try:
+                listener(change)
+            except Exception as error:  # noqa: BLE001 - what is committed must not be reported as failed
+                logger.error("listener.failed", extra={"change": change.event, "error": type(error).__name__})
 
     def close(self) -> None:
         """Give back all connections."""

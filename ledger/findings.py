@@ -31,5 +31,5 @@ def open_finding(
         event="finding.opened",
         refund_id=refund_id,
         subject=key,
-        detail=evidence,
+        detail={"kind": kind, **evidence},
     )

@@ -85,7 +85,12 @@ class Outbox:
             )
             session.flush()
             row = cases.get(session, payout.refund_id)
-            detail = {"attempt": payout.attempt, "nonce": payout.nonce, "tx_hash": signed.tx_hash}
+            detail = {
+                "rail": payout.rail,
+                "attempt": payout.attempt,
+                "nonce": payout.nonce,
+                "tx_hash": signed.tx_hash,
+            }
             cases.note(session, self._database, row, "payout.signed", detail=detail)
             return signed
 
@@ -181,12 +186,13 @@ class Outbox:
             transactions=tuple(SignedTransfer(tx_hash=row.tx_hash, raw=row.raw) for row in rows),
         )
 
-    def record_send(self, tx_hash: str, answer: SendAnswer) -> None:
-        """Keep the node's answer beside the bytes: a hint for people, never a fact about money."""
+    def record_send(self, tx_hash: str, answer: SendAnswer) -> int:
+        """Keep the node's answer beside the bytes, a hint for people, never a fact about money; count the sends."""
         with self._database.write() as session:
             row = session.get_one(ChainTransaction, tx_hash)
             row.sends += 1
             row.last_answer = answer.value
+            return row.sends
 
     def record_sighting(self, sent: SentPayout, tx_hash: str | None, sighting: Sighting | None) -> bool:
         """Book what the chain shows of a payout; return whether the refund's state changed.

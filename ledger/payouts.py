@@ -1,6 +1,7 @@
 """The payout: begun in one transaction that checks everything again, and settled by what is seen outside."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -130,6 +131,7 @@ class Payouts:
             payout.amount_minor, payout.currency = amount.amount_minor, amount.currency
         session.add(payout)
         row.verdict = verdict.model_dump(mode="json")
+        waited_seconds = self._approval_wait_seconds(row)
         row.due_at = None
         session.flush()
         cases.move(
@@ -139,8 +141,15 @@ class Payouts:
             RefundStatus.PAYING,
             StatusReason.PAYOUT_SENDING,
             waiting_for=_provider(row),
-            detail={"digest": row.digest},
+            detail={"digest": row.digest, "approval_wait_seconds": waited_seconds},
         )
+
+    def _approval_wait_seconds(self, row: Refund) -> int | None:
+        """Return how long approval was waited for: it falls due a fixed time after it was asked for."""
+        if row.due_at is None:
+            return None
+        asked_at = row.due_at - timedelta(hours=self._policy.handling.remind_hours)
+        return max(0, int((self._database.now() - asked_at).total_seconds()))
 
     def card_payout(self, refund_id: str, attempt: int) -> tuple[CardPayout, PayoutStatus]:
         """Return what to send or to look for, and what is known of it."""
@@ -164,7 +173,9 @@ class Payouts:
             if payout.status == PayoutStatus.QUEUED:
                 payout.status = PayoutStatus.UNKNOWN.value
                 payout.updated_at = self._database.now()
-                cases.note(session, self._database, row, "payout.sending", detail={"attempt": attempt})
+                cases.note(
+                    session, self._database, row, "payout.sending", detail={"rail": payout.rail, "attempt": attempt}
+                )
 
     def record_outcome(self, refund_id: str, attempt: int, outcome: PayoutOutcome) -> RefundState:
         """Book what was seen outside. An older attempt's answer changes its payout, never the refund's state."""
@@ -200,7 +211,12 @@ def settle(session: Session, database: Database, row: Refund, payout: Payout, ou
     payout.detail = outcome.detail[:400]
     if changed:
         payout.updated_at = database.now()
-        detail = {"attempt": payout.attempt, "provider_ref": payout.provider_ref, "tx_hash": payout.tx_hash}
+        detail = {
+            "rail": payout.rail,
+            "attempt": payout.attempt,
+            "provider_ref": payout.provider_ref,
+            "tx_hash": payout.tx_hash,
+        }
         cases.note(session, database, row, f"payout.{outcome.status}", detail=detail)
     session.flush()
     if payout.attempt != row.attempt:

@@ -310,7 +310,7 @@ class RefundWorkflow(Inbox):
                     CaseActivities.answer_ticket, self._key, summary="tell the ticket", **ANSWER
                 )
             except ActivityError:
-                workflow.logger.error("ticket.unanswered refund_id=%s", refund.refund_id)
+                workflow.logger.error("ticket.unanswered", extra={"refund_id": refund.refund_id})
 
     def _until_reminder(self) -> timedelta:
         """Return how long to wait before the next reminder; what is held back is looked at sooner."""

@@ -41,7 +41,8 @@ class WalletWorkflow:
         try:
             return await workflow.execute_activity_method(CryptoActivities.pump, self._key, **PUMP)
         except ActivityError as error:
-            workflow.logger.error("wallet.pump_failed wallet=%s error=%s", self._key.wallet, error.cause)
+            cause = error.cause.message if isinstance(error.cause, ApplicationError) else type(error.cause).__name__
+            workflow.logger.error("wallet.pump_failed", extra={"wallet": self._key.wallet, "cause": cause})
             return PumpReport(open_payouts=1)
 
     async def _tell(self, report: PumpReport) -> None:
@@ -51,7 +52,7 @@ class WalletWorkflow:
             try:
                 await handle.signal("wake")
             except ApplicationError:
-                workflow.logger.info("refund.not_running refund_id=%s", refund)
+                workflow.logger.info("refund.found_asleep", extra={"refund_id": refund})
 
     async def _next_block(self, report: PumpReport) -> None:
         try:

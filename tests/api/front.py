@@ -11,6 +11,7 @@ from api.services import Services
 from domain.errors import TryAgain
 from domain.people import Role
 from domain.refunds import TicketRef
+from ledger.figures import Figures
 from tests.ledger.scene import PEOPLE, Scene
 
 CALLERS = {"shop": Role.BILLING, **PEOPLE}
@@ -90,6 +91,7 @@ class Front:
             views=scene.views,
             clients=scene.clients,
             news=scene.news,
+            figures=Figures(scene.database, scene.policy),
             runs=self.runs,
         )
         self.app = create_app(self.services)

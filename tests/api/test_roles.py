@@ -26,7 +26,7 @@ MATRIX = {
     ("POST", "/v1/refunds/{refund_id}/resolution"): DECIDERS,
     ("GET", "/v1/findings"): OPERATORS,
 }
-PUBLIC = {("GET", "/livez"), ("GET", "/readyz")}
+PUBLIC = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics")}
 
 
 def test_matrix_names_every_route_of_the_application(front: Front) -> None:
