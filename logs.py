@@ -15,6 +15,7 @@ from temporalio.runtime import LogForwardingConfig, LoggingConfig, TelemetryFilt
 from temporalio.service import RPCError
 
 from domain.changes import Change
+from domain.decisions import Action, ResolutionAction
 from domain.errors import RefundError
 from domain.refunds import workflow_id
 from redaction import Redaction
@@ -77,6 +78,7 @@ EVENTS = {
     "payout.unknown": "payout.lost_from_sight",
     "watch.over": "watch.ended",
 }
+PEOPLES_ACTS = {"decision": tuple(Action), "resolution": tuple(ResolutionAction), "ownership": ("confirm", "deny")}
 FOR_A_PERSON = ("finding.opened", "refund.needs_attention")
 OF_BILLING = ("account.", "deposit.", "order.")
 TOLD_DETAILS = (
@@ -93,7 +95,10 @@ def write_change(change: Change) -> None:
     fields = {name: change.detail[name] for name in TOLD_DETAILS if change.detail.get(name) is not None}
     # A run binds `attempt` to the tries of its step; the attempts of a payout are another matter.
     fields |= {"payout_attempt": fields.pop("attempt")} if "attempt" in fields else {}
+    subject, _, act = change.event.partition(".")
     event = EVENTS.get(change.event, change.event)
+    if subject in PEOPLES_ACTS and act in PEOPLES_ACTS[subject]:
+        event, fields["act"] = f"{subject}.recorded", act
     if change.event.startswith("refund.") and "from" in change.detail:
         fields |= {"from": change.detail["from"], "to": change.event.removeprefix("refund.")}
         fields |= {"reason": change.detail.get("reason")}

@@ -57,7 +57,7 @@ class Redaction:
         self._known = re.compile("|".join(map(re.escape, known))) if known else None
 
     def __call__(self, _logger: Any, _method: str, event: EventDict) -> EventDict:
-        return {key: self._field(key, value) for key, value in event.items()}
+        return {str(key): self._field(str(key), value) for key, value in event.items()}
 
     def text(self, text: str) -> str:
         """Return the text without what must not stand in it."""

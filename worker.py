@@ -51,11 +51,12 @@ from workflows.wallet import WalletWorkflow
 
 ACTIVITY_THREADS = 16
 GRACEFUL_SHUTDOWN = timedelta(seconds=30)  # longer than any call to a provider may take to answer
-ABANDON_SECONDS = 5.0  # for steps to notice that they are cancelled, once the time to end by themselves is over
+ABANDON_SECONDS = 2.0  # for steps to notice that they are cancelled, once the time to end by themselves is over
 ALIVE_SECONDS = 5.0
 BALANCE_SECONDS = 60.0
 URL_SECRET_LENGTH_MIN = 16  # characters of a path or query that is long enough to be a key
 EXIT_ABANDONED = 1
+NO_METRICS = WorkerMetrics(MetricMeter.noop)
 
 
 class Rail(Protocol):
@@ -112,7 +113,7 @@ def build_worker(
     card: CardRail | None,
     chains: Mapping[int, CryptoRail],
     wallets: Mapping[int, str],
-    metrics: WorkerMetrics | None = None,
+    metrics: WorkerMetrics = NO_METRICS,
     graceful_shutdown: timedelta = GRACEFUL_SHUTDOWN,
 ) -> Worker:
     """Put the parts together. `wallets` names the address that pays on each chain."""
@@ -121,11 +122,7 @@ def build_worker(
     payouts = Payouts(database, policy, wallets)
     progress = Progress(database, policy)
     cases = CaseActivities(
-        intake=intake,
-        progress=progress,
-        waits=checking,
-        messages=Messages(database),
-        policy=policy,
+        intake=intake, progress=progress, waits=checking, messages=Messages(database), policy=policy
     )
     payments = PaymentActivities(
         reader=PaymentReader(card, chains), checking=checking, payouts=payouts, progress=progress
@@ -144,6 +141,7 @@ def build_worker(
         *(cards.send_card_refund, cards.look_at_card_refund, cards.end_watch),
         *(crypto.wake_wallet, crypto.pump),
     ]
+    metrics.start_at_zero(step.__name__ for step in steps)
     return Worker(
         client,
         task_queue=TASK_QUEUE,
@@ -153,7 +151,7 @@ def build_worker(
         max_concurrent_activities=ACTIVITY_THREADS,
         workflow_runner=sandbox.runner(),
         graceful_shutdown_timeout=graceful_shutdown,
-        interceptors=[StepWatch(metrics or WorkerMetrics(MetricMeter.noop))],
+        interceptors=[StepWatch(metrics)],
     )
 
 
@@ -192,7 +190,9 @@ def start_telemetry(settings: Settings) -> WorkerMetrics:
         histogram_bucket_overrides={APPROVAL_WAIT: APPROVAL_WAIT_BUCKETS},
     )
     try:
-        runtime = Runtime(telemetry=TelemetryConfig(logging=logs.of_temporal(), metrics=metrics or None))
+        runtime = Runtime(
+            telemetry=TelemetryConfig(logging=logs.of_temporal(), metrics=metrics or None, attach_service_name=False)
+        )
     except (ValueError, RuntimeError) as error:
         raise MissingSettingsError(f"REFUNDS_WORKER_METRICS_ADDRESS: {error}") from None
     Runtime.set_default(runtime)

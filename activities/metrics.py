@@ -10,9 +10,10 @@ from domain.refunds import END_STATES, Rail, RefundStatus
 
 APPROVAL_WAIT = "refunds_approval_wait_seconds"
 APPROVAL_WAIT_BUCKETS = tuple(float(hours * 3600) for hours in (1 / 60, 0.25, 1, 4, 12, 24, 48, 96, 168))
+NEVER_SEEN = (PayoutStatus.QUEUED, PayoutStatus.PAID_OUTSIDE)  # no provider and no chain shows these
 ALIVE = "refunds_worker_alive_at_seconds"
 
-_PAYOUT = {f"payout.{status}": status.value for status in PayoutStatus}
+_PAYOUT = {f"payout.{it}": it.value for it in PayoutStatus if it not in NEVER_SEEN}
 _END = {f"refund.{status}": status.value for status in END_STATES}
 _PAYING = f"refund.{RefundStatus.PAYING}"
 
@@ -20,7 +21,7 @@ _PAYING = f"refund.{RefundStatus.PAYING}"
 class WorkerMetrics:
     """The worker's own metrics, in the place where Temporal's stand. No label holds an id that grows in number."""
 
-    def __init__(self, meter: MetricMeter, steps: Iterable[str] = ()) -> None:
+    def __init__(self, meter: MetricMeter) -> None:
         self._ended = meter.create_counter("refunds_ended_total", "Refunds that came to an end, by rail and outcome.")
         self._payouts = meter.create_counter("refunds_payouts_total", "Payouts that came to a status, by rail.")
         self._approval_wait = meter.create_histogram_float(
@@ -33,9 +34,8 @@ class WorkerMetrics:
             "refunds_step_failures_total", "Steps that failed, by step and kind of error; most are tried again."
         )
         self._alive = meter.create_gauge_float(ALIVE, "When the worker's loop last turned, in Unix time.")
-        self._start_at_zero(steps)
 
-    def _start_at_zero(self, steps: Iterable[str]) -> None:
+    def start_at_zero(self, steps: Iterable[str]) -> None:
         """Show each series before it first counts: an increase from nothing to one is not seen as an increase."""
         for rail in Rail:
             for outcome in _END.values():

@@ -13,6 +13,7 @@ from prometheus_client import (
     Counter,
     Histogram,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -44,6 +45,8 @@ class Metrics:
     """The metrics of one application."""
 
     def __init__(self, figures: Figures) -> None:
+        # A second series beside each counter, which nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call] # its package leaves this one function untyped
         self.registry = CollectorRegistry()
         labels = ("method", "route")
         self._requests = Counter(

@@ -97,6 +97,7 @@ class SupervisedProcess:
                 self.ready.set()
                 self._on_ready()
             status = await ended
+            self._write_end(status)
         finally:
             ended.cancel()
             if beside is not None:
@@ -122,6 +123,11 @@ class SupervisedProcess:
                 # Ctrl-C in a terminal goes to a whole process group; who is stopped when is decided here.
                 start_new_session=True,
             )
+
+    def _write_end(self, status: int) -> None:
+        ending = f"with exit code {status}" if status >= 0 else f"by signal {-status}"
+        with self.log_file.open("ab", buffering=0) as log:
+            log.write(f"--- {datetime.now(UTC).isoformat()} {self.program.name} ended {ending}\n".encode())
 
     async def _wait_until_ready(self, process: Process, ended: asyncio.Future[int]) -> bool:
         """Return False when the process ended first, or when time ran out."""

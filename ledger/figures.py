@@ -1,6 +1,5 @@
 """Figures for those who watch the service: how many, how old, how much, and whether the books balance."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -12,6 +11,10 @@ from domain.refunds import RefundStatus
 from ledger.books import Book
 from ledger.database import Database
 from ledger.tables import Deposit, Finding, Payout, Posting, RailStop, Refund, Wallet
+
+_OPEN_FINDINGS = (
+    select(Finding.kind, func.count().label("number")).where(Finding.closed_at.is_(None)).group_by(Finding.kind)
+)
 
 
 @dataclass(frozen=True)
@@ -54,21 +57,15 @@ class Figures:
                 refunds={
                     (rail, status): count
                     for rail, status, count in session.execute(
-                        select(Refund.rail, Refund.status, func.count()).group_by(Refund.rail, Refund.status)
+                        select(Refund.rail, Refund.status, func.count()).group_by(Refund.status, Refund.rail)
                     )
                 },
                 approval_age_seconds=self._approval_ages(session),
                 payout_age_seconds=self._payout_ages(session),
-                findings=_pairs(
-                    session.execute(
-                        select(Finding.kind, func.count()).where(Finding.closed_at.is_(None)).group_by(Finding.kind)
-                    ).tuples()
-                ),
+                findings={row.kind: row.number for row in session.execute(_OPEN_FINDINGS)},
                 stopped_rails=frozenset(session.scalars(select(RailStop.rail))),
                 paused_wallets=frozenset(
-                    session.execute(
-                        select(Wallet.chain_id, Wallet.address).where(Wallet.pause_reason.is_not(None))
-                    ).tuples()
+                    session.execute(select(Wallet.chain_id, Wallet.address).where(Wallet.pause_reason.is_not(None)))
                 ),
                 untold=session.scalar(select(func.count()).where(Refund.news_at.is_not(None))) or 0,
                 untold_age_seconds=self._untold_age(session),
@@ -81,10 +78,10 @@ class Figures:
                 select(Posting.currency, Posting.book, func.sum(Posting.amount_minor)).group_by(
                     Posting.currency, Posting.book
                 )
-            ).tuples()
+            )
             credited = session.execute(
                 select(Deposit.currency, func.sum(Deposit.amount_minor)).group_by(Deposit.currency)
-            ).tuples()
+            )
             held, unbalanced, undeposited = {}, dict[str, int](), {it: int(amount) for it, amount in credited}
             for currency, book, amount in by_book:
                 unbalanced[currency] = unbalanced.get(currency, 0) + int(amount)
@@ -114,7 +111,3 @@ class Figures:
     def _untold_age(self, session: Session) -> float:
         since = session.scalar(select(func.min(Refund.news_at)))
         return 0.0 if since is None else max(0.0, (self._database.now() - since).total_seconds())
-
-
-def _pairs(rows: Iterable[tuple[str, int]]) -> dict[str, int]:
-    return dict(rows)

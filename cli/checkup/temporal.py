@@ -37,20 +37,6 @@ def examine() -> Iterator[Check]:
     return iter(asyncio.run(_examine()))
 
 
-def is_this_machine_polling() -> bool:
-    """Tell whether Temporal answers and sees a worker of this machine, or container, fetch tasks of both kinds."""
-    try:
-        return asyncio.run(_is_polled_from(f"@{socket.gethostname()}"))  # the SDK names a worker pid@host
-    except (BadSettings, RPCError, RuntimeError, TimeoutError):
-        return False
-
-
-async def _is_polled_from(host: str) -> bool:
-    client = await _client()
-    found = [await _pollers(client, kind) for kind in KINDS.values()]
-    return all(any(poller.identity.endswith(host) for poller in pollers) for pollers in found)
-
-
 async def _examine() -> list[Check]:
     try:
         client = await _client()

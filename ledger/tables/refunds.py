@@ -12,11 +12,14 @@ class Refund(Row):
     """One case: a request to pay one deposit back. `version` counts its changes."""
 
     __tablename__ = "refunds"
-    __table_args__ = (UniqueConstraint("ticket_system", "ticket_id", name="uq_refunds_ticket"),)
+    __table_args__ = (
+        UniqueConstraint("ticket_system", "ticket_id", name="uq_refunds_ticket"),
+        Index("ix_refunds_status", "status", "rail"),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     version: Mapped[int] = mapped_column(default=1)
-    status: Mapped[str] = mapped_column(String(24), index=True)
+    status: Mapped[str] = mapped_column(String(24))
     status_reason: Mapped[str | None] = mapped_column(String(32))
     waiting_for: Mapped[str | None] = mapped_column(String(16))
     ticket_system: Mapped[str] = mapped_column(String(32))

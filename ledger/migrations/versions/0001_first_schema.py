@@ -195,7 +195,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_refunds_account_id"), ["account_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_refunds_deposit_id"), ["deposit_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_refunds_news_at"), ["news_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_refunds_status"), ["status"], unique=False)
+        batch_op.create_index("ix_refunds_status", ["status", "rail"], unique=False)
 
     op.create_table(
         "chain_transactions",
