@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     policy: Path = Path("policy.toml")
     api_host: str = "127.0.0.1"
     api_port: int = Field(default=8000, ge=0, le=65535)
+    api_drain_seconds: float = Field(default=0, ge=0, le=600)
+    """How long the API says that it is not ready, and still answers, before it stops."""
     worker_metrics_address: str | None = Field(default=None, pattern=r"^(\[[0-9a-fA-F:]+\]|[^\s:/]+):\d{1,5}$")
     """`host:port` where the worker shows its metrics; nowhere if not set."""
     worker_shutdown_seconds: float = Field(default=30, ge=1, le=600)

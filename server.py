@@ -3,9 +3,12 @@
 import signal
 import socket
 import sys
+import time
+from types import FrameType
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.runtime import Runtime, TelemetryConfig
@@ -50,14 +53,39 @@ def serve(settings: Settings, *, migrate: bool) -> None:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     try:
-        uvicorn.Server(config).run(sockets=[listener])
+        DrainingServer(config, app, settings.api_drain_seconds).run(sockets=[listener])
     finally:
         database.close()
 
 
+class DrainingServer(uvicorn.Server):
+    """Once it is told to stop, says for a while that it is not ready, so that nobody sends it more; then stops."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._app, self._drain_seconds = app, drain_seconds
+        self._drained_at = 0.0
+        self._is_told = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain; a second signal changes nothing about it."""
+        if not self._app.state.is_draining:
+            self._app.state.is_draining = True
+            self._drained_at = time.monotonic() + self._drain_seconds
+        super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Tell whether to stop now."""
+        is_to_stop = await super().on_tick(counter)
+        if is_to_stop and not self._is_told:
+            self._is_told = True
+            structlog.get_logger().info("server.stopping", drain_seconds=self._drain_seconds)
+        return is_to_stop and (self.force_exit or time.monotonic() >= self._drained_at)
+
+
 def migrate(settings: Settings) -> None:
     """Bring the database to this version's schema; raise `MissingSettingsError` where it cannot be used."""
-    log_as_json()
+    logs.set_up(settings.secrets())
     _open(settings.database_url, migrate=True).close()
 
 

@@ -36,6 +36,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services, app.state.telling, app.state.metrics = services, telling, Metrics(services.figures)
     for routes in (refunds.routes, operating.routes, billing.routes, health.routes, metrics.routes):
         app.include_router(routes)
+    app.state.is_draining = False
     documents.install(app)
     problems.install(app)
     app.add_middleware(Edge, metrics=app.state.metrics)

@@ -26,7 +26,11 @@ async def livez() -> Health:
 
 @routes.get("/readyz", response_model=Health, responses=problems_of(503))
 async def readyz(request: Request, services: ServicesNow) -> Response:
-    """Answer 200 when the database has this version's schema and Temporal can be reached."""
+    """Answer 200 when the database has this version's schema, Temporal can be reached, and nobody stops us."""
+    if request.app.state.is_draining:
+        return problems.answer(
+            request.state.request_id, ProblemType.NOT_READY, "This process is stopping.", rule="ready"
+        )
     database, is_reachable = await asyncio.gather(
         run_in_threadpool(_missing_database, services.database), services.runs.is_reachable()
     )

@@ -1,7 +1,6 @@
 """How Temporal is: there, with our namespace and search attributes, and with a worker that fetches tasks."""
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 

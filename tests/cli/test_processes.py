@@ -60,6 +60,27 @@ def test_server_migrates_serves_logs_json_and_stops_in_good_order(fresh: Shell) 
     assert {"level", "timestamp", "route", "status"} <= set(line)
 
 
+def test_server_that_is_stopped_says_so_and_answers_what_it_was_asked(fresh: Shell) -> None:
+    fresh.environment["REFUNDS_API_DRAIN_SECONDS"] = "2"
+    fresh.serve("--migrate")
+    url = httpx2.URL(fresh.environment["REFUNDS_API_URL"])
+    httpx2.get(f"{url}/livez", trust_env=False, timeout=20)
+    with socket.create_connection((url.host, url.port), timeout=20) as begun:
+        begun.sendall(b"POST /v1/refunds HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{")
+        assert fresh.server is not None
+        fresh.server.terminate()
+        while not any(line["event"] == "server.stopping" for line in fresh.logs()):
+            assert fresh.server.poll() is None
+        said = httpx2.get(f"{url}/readyz", trust_env=False)
+
+        begun.sendall(b"}")
+        answer = begun.recv(4096)
+
+    assert (said.status_code, said.json()["detail"]) == (503, "This process is stopping.")
+    assert answer.startswith(b"HTTP/1.1 401")
+    assert fresh.server.wait(timeout=20) == 0
+
+
 def test_answers_do_not_wait_for_the_other_side_s_acknowledgement() -> None:
     with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         connection, _ = listener.accept()

@@ -44,6 +44,7 @@ def environment(stack: Stack, town: Town) -> dict[str, str]:
         "REFUNDS_CHAINS": str(folder / "chains.toml"),
         "REFUNDS_KEYSTORE": str(folder / "keystore.json"),
         "REFUNDS_KEYSTORE_PASSWORD_FILE": str(folder / "keystore.password"),
+        "REFUNDS_WORKER_METRICS_ADDRESS": info["worker_metrics"].removeprefix("http://").removesuffix("/metrics"),
         "TEMPORAL_ADDRESS": info["temporal"],
     }
 
