@@ -21,7 +21,7 @@ ALIVE = re.compile(r"^refunds_worker_alive_at_seconds(?:\{[^}]*\})? (\S+)$", re.
 
 
 def require_worker() -> None:
-    """Ask the worker of this machine, through its metrics, whether its loop turned lately; `CommandFailed` otherwise."""
+    """Ask the worker of this machine, by its metrics, whether its loop turned lately; `CommandFailed` otherwise."""
     address = os.environ.get(VARIABLE)
     if not address:
         raise CommandFailed(Exit.USAGE, f"{VARIABLE} is needed: the worker is asked where it shows its metrics.")
