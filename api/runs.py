@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -16,6 +17,7 @@ DEFAULT_ADDRESS = "localhost:7233"
 RPC_TIMEOUT = timedelta(seconds=5)
 LIST_TIMEOUT = timedelta(seconds=30)
 HEALTH_TIMEOUT = timedelta(seconds=2)
+UNNAMED = "unnamed"  # where the namespace's own id may not be read
 
 # What Temporal says about this one call; everything else is about Temporal itself and passes with time.
 FAULTS_OF_THE_CALL = frozenset([RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION])
@@ -63,6 +65,17 @@ class Runs:
             return frozenset([run.id.removeprefix(workflow_id("")) async for run in found])
         except (RPCError, RuntimeError, TimeoutError) as error:
             raise TryAgain("Temporal did not list its runs") from error
+
+    async def memory(self) -> str | None:
+        """Name what Temporal remembers the runs in; None while it is away. One that lost everything gets another."""
+        request = DescribeNamespaceRequest(namespace=self._connected.namespace)
+        try:
+            found = await self._connected.workflow_service.describe_namespace(request, timeout=HEALTH_TIMEOUT)
+        except RPCError as error:
+            return UNNAMED if error.status == RPCStatusCode.PERMISSION_DENIED else None
+        except (RuntimeError, TimeoutError):
+            return None
+        return found.namespace_info.id
 
     async def is_reachable(self) -> bool:
         """Tell whether Temporal answers now."""

@@ -29,6 +29,9 @@ class RunTeller(Protocol):
         """Name the refunds that have an open run."""
         ...
 
+    async def memory(self) -> str | None:
+        """Name what the runs are remembered in, None while that is away; who lost everything has another name."""
+
     async def is_reachable(self) -> bool:
         """Tell whether a run could be told now."""
 

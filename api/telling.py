@@ -30,6 +30,8 @@ class Telling:
         self._news = services.news
         self._pause = pause
         self._is_away = False
+        self._is_roll_due = True
+        self._memory: str | None = None
 
     def tell(self, refund: RefundState) -> None:
         """Tell one refund's news from an endpoint's thread. Never fails: the sweep tells what this could not."""
@@ -50,7 +52,7 @@ class Telling:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 await self._runs.tell(refund_id, ticket)
         except (TryAgain, TimeoutError):
-            self._is_away = True
+            self._notice_absence()
             log.warning("news.kept", refund_id=refund_id, cause="temporal")
             return False
         except Exception as error:  # noqa: BLE001 - the call is recorded already and must be answered as such
@@ -59,21 +61,35 @@ class Telling:
         return True
 
     async def sweep_for_ever(self) -> None:
-        """Tell the news that nobody told, round after round, and now and then call the roll of all runs."""
-        for number in count():
-            try:
-                await self.sweep()
-                if number % ROUNDS_PER_ROLL_CALL == 0:
-                    await self.call_the_roll()
-            except TryAgain:
-                log.warning("sweep.interrupted")
-            except Exception as error:  # noqa: BLE001 - a process edge: this task must outlive every fault
-                log.error("sweep.failed", error=type(error).__name__)
+        """Tell the news that nobody told, round after round, and call the roll of all runs now and then."""
+        for number in count(1):
+            await self._outlive(self.sweep)
+            await self._outlive(self.look_for_temporal)
+            if number % ROUNDS_PER_ROLL_CALL == 0:
+                await self._outlive(self.call_the_roll)
             await self._pause(SWEEP_SECONDS)
 
-    async def call_the_roll(self) -> None:
+    async def _outlive(self, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        except TryAgain:
+            log.warning("sweep.interrupted")
+        except Exception as error:  # noqa: BLE001 - a process edge: this task must outlive every fault
+            log.error("sweep.failed", error=type(error).__name__)
+
+    async def look_for_temporal(self) -> None:
+        """Call the roll at once where runs may be lost: at the start, after an absence, in another memory."""
+        memory = await self._runs.memory()
+        if memory is None:
+            self._notice_absence()
+            return
+        if self._is_roll_due or memory != self._memory:
+            await self.call_the_roll(quiet_seconds=0)
+            self._is_roll_due, self._memory = False, memory
+
+    async def call_the_roll(self, quiet_seconds: float = QUIET_SECONDS_MIN) -> None:
         """Start a run for every unfinished refund that has none: its history was lost, or somebody ended it."""
-        unfinished = await run_in_threadpool(self._news.unfinished, QUIET_SECONDS_MIN)
+        unfinished = await run_in_threadpool(self._news.unfinished, quiet_seconds)
         if not unfinished:
             return
         running = await self._runs.running()
@@ -94,13 +110,16 @@ class Telling:
         try:
             await self._runs.tell(refund_id, ticket)
         except TryAgain:
-            self._is_away = True
+            self._notice_absence()
             raise
         except Exception as error:  # noqa: BLE001 - one refund's fault must not keep the others waiting
             log.error("news.refused", refund_id=refund_id, error=type(error).__name__)
             return False
         self._is_away = False
         return True
+
+    def _notice_absence(self) -> None:
+        self._is_away = self._is_roll_due = True
 
 
 def ticket_of(refund: RefundState) -> TicketRef:

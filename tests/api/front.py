@@ -56,6 +56,7 @@ class RecordingRuns:
     is_away: bool = False
     faulty: set[str] = field(default_factory=set)
     lost: frozenset[str] = frozenset()
+    remembers: str = "first"
     calls: int = 0
 
     async def connect(self) -> None:
@@ -71,6 +72,9 @@ class RecordingRuns:
 
     async def running(self) -> frozenset[str]:
         return frozenset(refund for refund, _ in self.told) - self.lost
+
+    async def memory(self) -> str | None:
+        return None if self.is_away else self.remembers
 
     async def is_reachable(self) -> bool:
         return not self.is_away

@@ -91,6 +91,9 @@ class BrokenNews:
         self.rounds += 1
         raise TryAgain("busy") if self.rounds == 1 else RuntimeError("secret words")
 
+    def unfinished(self, quiet_seconds: float) -> list[object]:
+        return []
+
 
 async def test_sweep_outlives_every_fault(front: Front) -> None:
     news: Any = BrokenNews()
@@ -133,3 +136,35 @@ async def test_roll_call_starts_a_run_for_an_unfinished_refund_that_has_none(fro
     assert told_while_fresh == told_before
     assert {refund for refund, _ in front.runs.told[len(told_before) :]} == {lost}
     assert kept != lost
+
+
+@pytest.mark.parametrize("loss", ["absence", "another memory"])
+async def test_roll_is_called_at_once_where_temporal_may_have_lost_runs(front: Front, loss: str) -> None:
+    front.scene.funded()
+    telling = Telling(front.services)
+    await telling.look_for_temporal()
+    lost = front.start()["id"]
+    front.runs.lost, told_before = frozenset([lost]), len(front.runs.told)
+
+    await telling.look_for_temporal()
+    told_without_a_sign = front.runs.told[told_before:]
+    if loss == "absence":
+        front.runs.is_away = True
+        await telling.look_for_temporal()
+        front.runs.is_away = False
+    else:
+        front.runs.remembers = "second"
+    await telling.look_for_temporal()
+    await telling.look_for_temporal()
+
+    assert told_without_a_sign == []
+    assert [refund for refund, _ in front.runs.told[told_before:]] == [lost]
+
+
+async def test_roll_is_called_at_the_start_of_the_api(front: Front) -> None:
+    front.scene.funded()
+    lost = front.scene.request("1")
+
+    await Telling(front.services).look_for_temporal()
+
+    assert front.runs.told == [(lost, "desk:1")]

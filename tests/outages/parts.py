@@ -4,12 +4,13 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,11 @@ class TemporalServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.address = f"127.0.0.1:{ports[0]}"
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it, on what it remembers, and return when it serves."""
         until(lambda: all(map(is_free, self._ports)), "Temporal's ports to be free")
@@ -110,6 +116,33 @@ class TemporalServer:
         assert self._process is None
         for file in self._database.parent.glob(f"{self._database.name}*"):
             file.unlink()
+
+
+class SqliteLock:
+    """What another process does that writes and does not come to an end."""
+
+    def __init__(self, database: Path) -> None:
+        self._connection = sqlite3.connect(database, isolation_level=None, timeout=5, check_same_thread=False)
+
+    def take(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def release(self) -> None:
+        self._connection.rollback()
+        self._connection.close()
+
+
+def rows(database: Path, table: str, column: str, value: str) -> int:
+    """Count what is committed, without waiting for whoever writes."""
+    query = f"SELECT count(*) FROM {table} WHERE {column} = ?"  # noqa: S608 - our own tables' names
+    with closing(sqlite3.connect(database)) as connection:
+        return int(connection.execute(query, (value,)).fetchone()[0])
+
+
+def untold(database: Path) -> int:
+    """Count the refunds whose run has not heard all news."""
+    with closing(sqlite3.connect(database)) as connection:
+        return int(connection.execute("SELECT count(*) FROM refunds WHERE news_at IS NOT NULL").fetchone()[0])
 
 
 class PostgresServer:

@@ -194,19 +194,19 @@ def test_killed_stack_goes_on_with_every_refund_and_pays_each_once(
     folder: Path,
     policy: Path,
     broken_trail: Callable[[str], str | None],
-    record_property: Callable[[str, object], None],
+    record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     city, cases = before
     refunds, purses = cases.refunds, cases.purses
     began = time.monotonic()
 
     with up(folder, {"REFUNDS_POLICY": str(policy)}) as (_, info):
-        record_property("seconds_until_up", round(time.monotonic() - began, 1))
+        record_testsuite_property("seconds_until_up", round(time.monotonic() - began, 1))
         assert {**info, "pids": None} == {**city.info, "pids": None}
         _finish(city, cases)
         for name in PAID:
             city.stands(refunds[name], "refunded")
-            record_property(f"seconds_until_refunded {name}", round(time.monotonic() - began, 1))
+            record_testsuite_property(f"seconds_until_refunded {name}", round(time.monotonic() - began, 1))
 
         for name in PAID:
             city.assert_paid_once(purses[name])
