@@ -31,6 +31,8 @@ from ledger.views import Views
 
 STOP_SECONDS_MAX = 10
 BACKLOG = 2048
+# A help desk waits three to five seconds; who is told to try again by then has kept no thread from the others.
+WRITE_SECONDS_MAX = 3.0
 
 
 def serve(settings: Settings, *, migrate: bool) -> None:
@@ -112,10 +114,10 @@ def compose(settings: Settings, database: Database) -> Services:
 def _open(url: str, *, migrate: bool) -> Database:
     """Return the database once it has this version's schema."""
     try:
-        database = Database(url)
+        database = Database(url, wait_seconds_max=WRITE_SECONDS_MAX)
         database.listeners.append(logs.write_change)
         if migrate:
-            upgrade(database)
+            _migrate(url)
         elif not is_current(database):
             raise MissingSettingsError(
                 "The database does not have this version's schema. "
@@ -125,6 +127,15 @@ def _open(url: str, *, migrate: bool) -> Database:
         cause = type(error.__cause__ or error).__name__  # the words of a driver may hold the password
         raise MissingSettingsError(f"REFUNDS_DATABASE_URL: the database cannot be used ({cause}).") from None
     return database
+
+
+def _migrate(url: str) -> None:
+    """Another process may be migrating: that is worth a longer wait than a caller's."""
+    database = Database(url)
+    try:
+        upgrade(database)
+    finally:
+        database.close()
 
 
 def _temporal_config() -> ClientConnectConfig:

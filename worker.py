@@ -50,6 +50,7 @@ from workflows.refund import RefundWorkflow
 from workflows.wallet import WalletWorkflow
 
 ACTIVITY_THREADS = 16
+WRITE_SECONDS_MAX = 10.0  # a step that cannot write by then gives its thread to another, and is repeated
 GRACEFUL_SHUTDOWN = timedelta(seconds=30)  # longer than any call to a provider may take to answer
 ABANDON_SECONDS = 2.0  # for steps to notice that they are cancelled, once the time to end by themselves is over
 ALIVE_SECONDS = 5.0
@@ -222,7 +223,7 @@ async def show_balances(metrics: WorkerMetrics, chains: Mapping[int, Wallet], wa
 async def run(settings: Settings, configured: Sequence[ChainSettings]) -> None:
     """Work until SIGTERM or SIGINT, then let running steps finish."""
     metrics = start_telemetry(settings)
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, wait_seconds_max=WRITE_SECONDS_MAX)
     database.listeners += [logs.write_change, metrics.count]
     if not migrate.is_current(database):
         raise MissingSettingsError("The database has another schema than this version: run `refunds migrate`.")

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeft
 from sqlalchemy.orm import Session
 
 from domain.changes import Change, Listener
@@ -16,7 +17,10 @@ from domain.errors import TryAgain
 from ledger import changes
 from ledger.tables import AuditHead
 
-BUSY_TIMEOUT_SECONDS = 30
+WAIT_SECONDS_MAX = 30.0  # for whoever writes before us; shorter than any step of a run may take
+CONNECT_SECONDS_MAX = 5
+# Who hangs inside a database transaction loses it, and with it the lock that every other writer waits for.
+IDLE_SECONDS_MAX = 60
 
 Clock = Callable[[], datetime]
 
@@ -31,16 +35,13 @@ def utc_now() -> datetime:
 class Database:
     """One database. Construction connects to nothing; `clock` exists so that tests can move time."""
 
-    def __init__(self, url: str, clock: Clock = utc_now) -> None:
+    def __init__(self, url: str, clock: Clock = utc_now, wait_seconds_max: float = WAIT_SECONDS_MAX) -> None:
         self.url = make_url(url)
         self.now = clock
         self.listeners: list[Listener] = []
         """Told of every change once it is committed, and of none that is rolled back."""
-        self.engine = (
-            _sqlite_engine(self.url)
-            if self.is_sqlite
-            else create_engine(self.url, hide_parameters=True, pool_pre_ping=True)
-        )
+        build = _sqlite_engine if self.is_sqlite else _postgresql_engine
+        self.engine = build(self.url, wait_seconds_max)
 
     @property
     def is_sqlite(self) -> bool:
@@ -87,6 +88,8 @@ def _translated() -> Iterator[None]:
     """A database that is away or busy is a matter of time; everything else is a bug and stays visible."""
     try:
         yield
+    except NoConnectionLeft:
+        raise TryAgain("the database has no connection left") from None
     except DBAPIError as error:
         # Deadlocks, lock time-outs and shutdowns are subclasses of the driver's operational error.
         if not (error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)):
@@ -94,17 +97,28 @@ def _translated() -> Iterator[None]:
         raise TryAgain(f"the database did not answer ({type(error.orig).__name__})") from None
 
 
-def _postgresql_engine(url: URL) -> Engine:
-    # Errors travel into Temporal's history, so they must not carry the values of a statement.
-    return create_engine(url, hide_parameters=True, pool_pre_ping=True)
+def _postgresql_engine(url: URL, wait_seconds_max: float) -> Engine:
+    limits = {"lock_timeout": wait_seconds_max, "idle_in_transaction_session_timeout": IDLE_SECONDS_MAX}
+    options = "".join(f" -c {name}={round(seconds * 1000)}" for name, seconds in limits.items())
+    given = url.query.get("options", "")  # what the address says itself comes last, so that it holds
+    return create_engine(
+        url,
+        hide_parameters=True,  # errors travel into Temporal's history, and must not carry a statement's values
+        pool_pre_ping=True,
+        pool_timeout=wait_seconds_max,
+        connect_args={"connect_timeout": CONNECT_SECONDS_MAX, "options": f"{options} {given}"},
+    )
 
 
-def _sqlite_engine(url: URL) -> Engine:
+def _sqlite_engine(url: URL, wait_seconds_max: float) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     # The driver's own BEGIN is deferred: two readers that both turn writers would deadlock. We begin ourselves.
     engine = create_engine(
-        url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "isolation_level": None}
+        url,
+        hide_parameters=True,
+        pool_timeout=wait_seconds_max,
+        connect_args={"timeout": wait_seconds_max, "isolation_level": None},
     )
 
     @event.listens_for(engine, "connect")

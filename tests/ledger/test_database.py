@@ -1,5 +1,7 @@
 """The database behaves the same on both engines: whole or not at all, and a busy one is a matter of time."""
 
+import time
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -46,12 +48,44 @@ def test_a_wrong_statement_is_a_bug_and_stays_visible(scene: Scene) -> None:
 
 
 def test_a_lock_that_is_not_given_in_time_is_a_matter_of_time(scene: Scene) -> None:
-    if scene.database.is_sqlite:
-        pytest.skip("writers on SQLite wait for its busy time-out instead")
-    impatient = Database(scene.database.url.update_query_dict({"options": "-c lock_timeout=1"}))
+    impatient = _second(scene, 0.05)
 
-    with scene.database.write(), pytest.raises(TryAgain), impatient.write():
-        pass
+    with scene.database.write():
+        began = time.monotonic()
+        with pytest.raises(TryAgain), impatient.write():
+            pass
+
+    assert time.monotonic() - began < 10
+    impatient.close()
+
+
+def test_a_limit_in_the_address_holds_against_ours(scene: Scene) -> None:
+    if scene.database.is_sqlite:
+        pytest.skip("an address of SQLite carries no limits")
+    url = scene.database.url.update_query_dict({"options": "-c lock_timeout=1234"})
+    database = Database(url.render_as_string(hide_password=False))
+
+    with database.read() as session:
+        assert session.execute(text("SHOW lock_timeout")).scalar() == "1234ms"
+        assert session.execute(text("SHOW idle_in_transaction_session_timeout")).scalar() == "1min"
+    database.close()
+
+
+def test_more_callers_than_connections_is_a_matter_of_time(scene: Scene) -> None:
+    crowded = _second(scene, 0.05)
+
+    with ExitStack() as callers:
+        for _ in range(15):
+            callers.enter_context(crowded.read()).execute(text("SELECT 1"))
+        with pytest.raises(TryAgain), crowded.read() as session:
+            session.execute(text("SELECT 1"))
+
+    crowded.close()
+
+
+def _second(scene: Scene, wait_seconds_max: float) -> Database:
+    url = scene.database.url.render_as_string(hide_password=False)
+    return Database(url, wait_seconds_max=wait_seconds_max)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,22 @@ class City(Town):
         """Let the help desk ask for a purse's deposit, with another ticket each time."""
         return self.request(**({"account": {"id": purse.account}, "rail": purse.rail} | fields))
 
+    def new_request(self, purse: Purse) -> dict[str, Any]:
+        """Write one request, for callers who must send the very same again."""
+        return {
+            "ticket": {"system": "desk", "id": self.name("ticket")},
+            "channel": "ticket",
+            "account": {"id": purse.account},
+            "rail": purse.rail,
+            "requested_at": datetime.now(UTC).isoformat(),
+        }
+
+    def send(self, role: str, method: str, path: str, body: dict[str, Any] | None = None) -> httpx2.Response:
+        """Make one call on a connection of its own, from any thread, and return its answer as it is."""
+        headers = {"Authorization": f"Bearer {self.info['tokens'][role]}"}
+        url = f"{self.info['api']}{path}"
+        return httpx2.request(method, url, json=body, headers=headers, timeout=PATIENCE_SECONDS, trust_env=False)
+
     def ask_by_mail(self, purse: Purse) -> str:
         """Let an unknown writer ask, with the proof of payment."""
         return self.ask(purse, channel="email", account={"username": purse.username}, payment_proof=purse.proof)

@@ -156,25 +156,24 @@ class PostgresServer:
         self.admin = create_engine(self.url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
 
     def end(self, number: signal.Signals) -> float:
-        """Send its first process a signal, wait for its end, return when: SIGQUIT is an immediate stop."""
-        pid = self._server.get_pid()
-        assert pid is not None
+        """Send its first process a signal, wait for the end of all, return when: SIGQUIT is an immediate stop."""
+        pid = int(self._pid_file.read_text().split()[0])
+        everyone = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
         os.kill(pid, number)
         ended_at = time.monotonic()
-        until(lambda: is_gone(pid), "PostgreSQL to end")
+        until(lambda: all(map(is_gone, everyone)), "PostgreSQL to end")
+        # Who is killed leaves these behind, and where nobody collects zombies their pid would be taken for alive.
+        for file in (self._pid_file, *self._pid_file.parent.glob(".s.PGSQL.*.lock")):
+            file.unlink(missing_ok=True)
         return ended_at
 
     def start(self) -> None:
-        """Start it again on its data; who is left of a killed one must let go first."""
+        """Start it again on its data."""
+        self._server.ensure_postgres_running()
 
-        def starts() -> bool:
-            try:
-                self._server.ensure_postgres_running()
-            except subprocess.SubprocessError:
-                return False
-            return True
-
-        until(starts, "PostgreSQL to start")
+    @property
+    def _pid_file(self) -> Path:
+        return Path(self._folder.name) / "data" / "postmaster.pid"
 
     def close(self) -> None:
         """Stop it and throw its data away."""
