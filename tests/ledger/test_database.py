@@ -71,6 +71,23 @@ def test_a_limit_in_the_address_holds_against_ours(scene: Scene) -> None:
     database.close()
 
 
+def test_who_hangs_inside_a_database_transaction_loses_it_to_the_next(scene: Scene) -> None:
+    if scene.database.is_sqlite:
+        pytest.skip("a process that hangs with SQLite's lock keeps it")
+    url = scene.database.url.update_query_dict({"options": "-c idle_in_transaction_session_timeout=50"})
+    hanging = Database(url.render_as_string(hide_password=False))
+
+    def hang() -> None:
+        with hanging.write() as session:
+            with scene.database.write():
+                pass  # waits until the one that hangs was cut
+            session.execute(text("SELECT 1"))
+
+    with pytest.raises(TryAgain):
+        hang()
+    hanging.close()
+
+
 def test_more_callers_than_connections_is_a_matter_of_time(scene: Scene) -> None:
     crowded = _second(scene, 0.05)
 
