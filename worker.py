@@ -24,6 +24,7 @@ import logs
 from activities.card import CardActivities, CardProcessor
 from activities.cases import CaseActivities
 from activities.crypto import Chain, CryptoActivities
+from activities.heartbeats import Heartbeats
 from activities.metrics import APPROVAL_WAIT, APPROVAL_WAIT_BUCKETS, WorkerMetrics
 from activities.payments import CardPayments, ChainPayments, PaymentActivities, PaymentReader
 from activities.wallets import TemporalWalletRuns
@@ -51,6 +52,8 @@ from workflows.wallet import WalletWorkflow
 
 ACTIVITY_THREADS = 16
 WRITE_SECONDS_MAX = 10.0  # a step that cannot write by then gives its thread to another, and is repeated
+# After this time a run goes on at another worker when the one that had it in memory died. Ten seconds by default.
+STICKY_TIMEOUT = timedelta(seconds=2)
 GRACEFUL_SHUTDOWN = timedelta(seconds=30)  # longer than any call to a provider may take to answer
 ABANDON_SECONDS = 2.0  # for steps to notice that they are cancelled, once the time to end by themselves is over
 ALIVE_SECONDS = 5.0
@@ -152,7 +155,8 @@ def build_worker(
         max_concurrent_activities=ACTIVITY_THREADS,
         workflow_runner=sandbox.runner(),
         graceful_shutdown_timeout=graceful_shutdown,
-        interceptors=[StepWatch(metrics)],
+        interceptors=[Heartbeats(), StepWatch(metrics)],
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
     )
 
 

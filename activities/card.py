@@ -5,7 +5,6 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.errors import translated
-from activities.heartbeats import beating
 from domain.errors import TryAgain
 from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
 from domain.refunds import RefundState, StatusReason
@@ -57,8 +56,7 @@ class CardActivities:
         if status not in (PayoutStatus.QUEUED, PayoutStatus.UNKNOWN):
             return self._look(key, payout)
         self._payouts.record_sending(key.refund_id, key.attempt)
-        with beating():
-            outcome = self._processor.ensure_refund(payout, maybe_sent=status == PayoutStatus.UNKNOWN)
+        outcome = self._processor.ensure_refund(payout, maybe_sent=status == PayoutStatus.UNKNOWN)
         return self._payouts.record_outcome(key.refund_id, key.attempt, outcome)
 
     @activity.defn
@@ -68,8 +66,7 @@ class CardActivities:
         return self.send_card_refund(key)
 
     def _look(self, key: PayoutKey, payout: CardPayout) -> RefundState:
-        with beating():
-            seen = self._processor.look_at_refund(payout)
+        seen = self._processor.look_at_refund(payout)
         if seen is None:
             # The processor showed it before and now shows nothing: that is for a person to explain.
             seen = PayoutOutcome(

@@ -8,7 +8,6 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.errors import translated
-from activities.heartbeats import beating
 from domain.errors import NeedsOperator, TryAgain
 from domain.outbox import QueuedPayout, SentPayout, Sign
 from domain.payouts import PayoutStatus
@@ -109,16 +108,15 @@ class CryptoActivities:
         chain = self._chains.get(key.chain_id)
         if chain is None:
             raise TryAgain(f"chain {key.chain_id} is not configured")
-        with beating():
-            sent = self._outbox.sent(key.chain_id, key.wallet)
-            changed = [payout.refund_id for payout in sent if self._look_and_send(chain, payout)]
-            if any(payout.status == PayoutStatus.UNKNOWN for payout in sent):
-                changed += self._find_lost_nonces(key, chain)
-            changed += self._sign_waiting(key, chain)
-            fresh = {payout.nonce for payout in sent}
-            for payout in self._outbox.sent(key.chain_id, key.wallet):
-                if payout.nonce not in fresh and self._look_and_send(chain, payout):
-                    changed.append(payout.refund_id)
+        sent = self._outbox.sent(key.chain_id, key.wallet)
+        changed = [payout.refund_id for payout in sent if self._look_and_send(chain, payout)]
+        if any(payout.status == PayoutStatus.UNKNOWN for payout in sent):
+            changed += self._find_lost_nonces(key, chain)
+        changed += self._sign_waiting(key, chain)
+        fresh = {payout.nonce for payout in sent}
+        for payout in self._outbox.sent(key.chain_id, key.wallet):
+            if payout.nonce not in fresh and self._look_and_send(chain, payout):
+                changed.append(payout.refund_id)
         left = self._outbox.queued(key.chain_id, key.wallet), self._outbox.sent(key.chain_id, key.wallet)
         return PumpReport(open_payouts=sum(len(payouts) for payouts in left), changed=tuple(changed))
 

@@ -1,29 +1,42 @@
-"""Heartbeats for steps that block, so that a dead worker is noticed in seconds."""
+"""Heartbeats for every step, so that a dead worker is noticed in seconds, whatever it was doing."""
 
-import contextvars
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from typing import Any
 
-from temporalio import activity
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ActivityOutboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+)
 
 HEARTBEAT_SECONDS = 1.0
 
 
-@contextmanager
-def beating() -> Iterator[None]:
-    """Beat from a second thread while the block runs."""
-    done = threading.Event()
+class Heartbeats(Interceptor):
+    """Beats beside each step while it runs, also while its thread waits for a provider or the database."""
 
-    def beat() -> None:
-        while not done.wait(HEARTBEAT_SECONDS):
-            activity.heartbeat()
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        """Stand around the step."""
+        return _Beating(next)
 
-    thread = threading.Thread(target=contextvars.copy_context().run, args=(beat,), daemon=True)
-    activity.heartbeat()
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+
+class _Beating(ActivityInboundInterceptor):
+    _outbound: ActivityOutboundInterceptor
+
+    def init(self, outbound: ActivityOutboundInterceptor) -> None:
+        # `activity.heartbeat()` waits for the event loop where a step runs on a thread, and this is that loop.
+        self._outbound = outbound
+        super().init(outbound)
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        beating = asyncio.create_task(self._beat())
+        try:
+            return await super().execute_activity(input)
+        finally:
+            beating.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            self._outbound.heartbeat()
+            await asyncio.sleep(HEARTBEAT_SECONDS)

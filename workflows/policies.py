@@ -5,6 +5,10 @@ from typing import TypedDict
 
 from temporalio.common import RetryPolicy
 
+# Every step beats each second, so a worker that died or stands still is noticed after this time, not after the
+# time that the step itself may take.
+HEARTBEAT_TIMEOUT = timedelta(seconds=5)
+
 
 class Profile(TypedDict, total=False):
     """What `workflow.execute_activity` takes."""
@@ -24,28 +28,32 @@ def _backoff(first_seconds: float, longest_seconds: float) -> RetryPolicy:
 
 
 # Our own database: it comes back, and what must be written must be written, so there is no end to trying.
-LEDGER: Profile = {"start_to_close_timeout": timedelta(seconds=40), "retry_policy": _backoff(1, 30)}
+LEDGER: Profile = {
+    "start_to_close_timeout": timedelta(seconds=40),
+    "heartbeat_timeout": HEARTBEAT_TIMEOUT,
+    "retry_policy": _backoff(1, 30),
+}
 
 # Reading a provider before anything is paid: after half an hour a person learns that facts are unavailable.
 READ: Profile = {
     "start_to_close_timeout": timedelta(seconds=120),
     "schedule_to_close_timeout": timedelta(minutes=30),
+    "heartbeat_timeout": HEARTBEAT_TIMEOUT,
     "retry_policy": _backoff(1, 60),
 }
 
-# Moving money: the heartbeat finds a dead worker in seconds. After a quarter of an hour without an answer people
-# hear of it, and the run goes on looking.
+# Moving money: after a quarter of an hour without an answer people hear of it, and the run goes on looking.
 MONEY: Profile = {
     "start_to_close_timeout": timedelta(seconds=120),
     "schedule_to_close_timeout": timedelta(minutes=15),
-    "heartbeat_timeout": timedelta(seconds=5),
+    "heartbeat_timeout": HEARTBEAT_TIMEOUT,
     "retry_policy": _backoff(2, 120),
 }
 
 # One turn of a wallet's pump: bytes are stored, so every failure is only time lost.
 PUMP: Profile = {
     "start_to_close_timeout": timedelta(seconds=60),
-    "heartbeat_timeout": timedelta(seconds=5),
+    "heartbeat_timeout": HEARTBEAT_TIMEOUT,
     "retry_policy": _backoff(1, 15),
 }
 
@@ -53,5 +61,6 @@ PUMP: Profile = {
 ANSWER: Profile = {
     "start_to_close_timeout": timedelta(seconds=20),
     "schedule_to_close_timeout": timedelta(hours=24),
+    "heartbeat_timeout": HEARTBEAT_TIMEOUT,
     "retry_policy": _backoff(1, 600),
 }
