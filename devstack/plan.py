@@ -65,7 +65,14 @@ class WrongSurroundings(Exception):
 class Plan:
     """One stack on one folder. `components` come first; `services`, ours, need them and the database."""
 
-    def __init__(self, folder: DataFolder, outside: Mapping[str, str], http: httpx2.AsyncClient) -> None:
+    def __init__(
+        self,
+        folder: DataFolder,
+        outside: Mapping[str, str],
+        http: httpx2.AsyncClient,
+        *,
+        runs_worker: bool = True,
+    ) -> None:
         """Choose ports and write the files that components read; the folder must be claimed."""
         self._folder, self._outside, self._http = folder, outside, http
         self._ports = Ports(folder.path / "ports.json")
@@ -88,7 +95,8 @@ class Plan:
         }
         api = f"http://{HOST}:{self._ports.of('api')}"
         self._worker_metrics = f"{HOST}:{self._ports.of('worker_metrics')}"
-        self.services = [self._plan_api(api), self._plan_worker(TemporalProbe(temporal))]
+        self.worker = self._plan_worker(TemporalProbe(temporal))
+        self.services = [self._plan_api(api), *([self.worker] if runs_worker else [])]
         self.info = StackInfo(
             api=api,
             console=api,

@@ -65,11 +65,17 @@ def up(data_dir: Path | None, as_json: bool) -> int:
 class Stack:
     """One stack on one data folder: `with Stack(path) as stack: stack.info.api`, or `run()` on a loop."""
 
-    def __init__(self, data_dir: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, environment: Mapping[str, str] | None = None, *, runs_worker: bool = True
+    ) -> None:
+        """Without `runs_worker` somebody else runs it, by the program that `worker` then names."""
         self.folder = DataFolder(data_dir)
         self.failure: StackError | None = None
         """Why it stopped by itself, if it did."""
+        self.worker: Program | None = None
+        """How the stack's worker is started; known once the stack is ready."""
         self._environment = environment
+        self._runs_worker = runs_worker
         self._info: StackInfo | None = None
         self._running: dict[str, tuple[SupervisedProcess, asyncio.Task[None]]] = {}
         self._stop_asked = asyncio.Event()
@@ -133,7 +139,9 @@ class Stack:
             with self.folder.claimed():
                 async with new_http_client() as http:
                     self.folder.forget(INFO_FILE)
-                    plan = Plan(self.folder, self._environment or os.environ, http)
+                    outside = self._environment or os.environ
+                    plan = Plan(self.folder, outside, http, runs_worker=self._runs_worker)
+                    self.worker = plan.worker
                     try:
                         if await self._or_stop(self._start(plan)) and self._info is not None:
                             on_ready(self._info)
