@@ -6,7 +6,7 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 
 help: ## Print this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/.ready node_modules/.ready ## Make .venv and fetch the pinned binaries
 
@@ -18,6 +18,9 @@ up: setup ## Start the same stack and keep it running (Ctrl-C stops it)
 
 test: setup ## Run every test
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+test-crash: setup ## Kill workers at every point, in every mode, on both rails (takes many minutes)
+	CRASH_MATRIX=whole $(BIN)/pytest -n 0 tests/crash
 
 check: setup ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .
