@@ -10,7 +10,7 @@ from sqlalchemy.orm import make_transient
 
 from domain.errors import InsufficientBalance
 from domain.payouts import PayoutStatus
-from ledger import audit
+from ledger import audit, audit_chain
 from ledger.tables import AuditEntry, AuditHead
 from tests.ledger.scene import NOON, Scene
 
@@ -75,7 +75,7 @@ def swap_and_number_anew(entries: Trail, _: AuditHead) -> Trail:
     entries[3].seq, entries[4].seq = entries[4].seq, entries[3].seq
     entries[3], entries[4] = entries[4], entries[3]
     for entry in entries[3:5]:
-        entry.hash = audit.entry_hash(entry)
+        entry.hash = audit_chain.entry_hash(entry)
     return entries
 
 
@@ -83,7 +83,7 @@ def insert(entries: Trail, _: AuditHead) -> Trail:
     made_up = AuditEntry(
         seq=4, at=NOON, actor="x", event="x", detail={}, previous_hash=entries[2].hash, hash="", refund_id=None
     )
-    made_up.hash = audit.entry_hash(made_up)
+    made_up.hash = audit_chain.entry_hash(made_up)
     for entry in entries[3:]:
         entry.seq += 1
     return [*entries[:3], made_up, *entries[3:]]
@@ -94,13 +94,13 @@ def append(entries: Trail, _: AuditHead) -> Trail:
     made_up = AuditEntry(
         seq=last.seq + 1, at=NOON, actor="x", event="x", detail={}, previous_hash=last.hash, hash="", refund_id=None
     )
-    made_up.hash = audit.entry_hash(made_up)
+    made_up.hash = audit_chain.entry_hash(made_up)
     return [*entries, made_up]
 
 
 def change_and_rehash(entries: Trail, _: AuditHead) -> Trail:
     entries[3].actor = "somebody else"
-    entries[3].hash = audit.entry_hash(entries[3])
+    entries[3].hash = audit_chain.entry_hash(entries[3])
     return entries
 
 
@@ -109,7 +109,7 @@ def empty(_: Trail, __: AuditHead) -> Trail:
 
 
 def move_head(entries: Trail, head: AuditHead) -> Trail:
-    head.hash = audit.GENESIS_HASH
+    head.hash = audit_chain.GENESIS_HASH
     return entries
 
 
@@ -122,7 +122,7 @@ def move_head(entries: Trail, head: AuditHead) -> Trail:
         pytest.param(change("detail", {"amount_minor": 1}), id="detail"),
         pytest.param(change("refund_id", "rf_other"), id="refund"),
         pytest.param(change("subject", "other"), id="subject"),
-        pytest.param(change("previous_hash", audit.GENESIS_HASH), id="link"),
+        pytest.param(change("previous_hash", audit_chain.GENESIS_HASH), id="link"),
         pytest.param(change_and_rehash, id="changed and hashed anew"),
         pytest.param(cut_start, id="cut at the start"),
         pytest.param(cut_middle, id="cut in the middle"),
@@ -140,9 +140,9 @@ def test_whoever_tampers_with_the_trail_is_found_out(
 ) -> None:
     scene.funded()
     entries, head = written(scene)
-    assert audit.first_break(entries, head) is None
+    assert audit_chain.first_break(entries, head) is None
 
-    assert audit.first_break(tamper(entries, head), head) is not None
+    assert audit_chain.first_break(tamper(entries, head), head) is not None
 
 
 @pytest.mark.parametrize("table", ["audit_entries", "entries", "postings"])
