@@ -26,6 +26,7 @@ from ledger.figures import Figures
 from ledger.intake import Intake
 from ledger.migrate import is_current, upgrade
 from ledger.news import News
+from ledger.reconciliations import Reconciliations
 from ledger.records import Records
 from ledger.views import Views
 
@@ -107,6 +108,7 @@ def compose(settings: Settings, database: Database) -> Services:
         clients=Clients(database),
         news=News(database),
         figures=Figures(database, policy),
+        reconciliations=Reconciliations(database),
         runs=Runs(_temporal_config()),
     )
 

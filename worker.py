@@ -21,12 +21,14 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
 import logs
+from activities.books import BooksActivities, CardBooks, ChainBooks
 from activities.card import CardActivities, CardProcessor
 from activities.cases import CaseActivities
 from activities.crypto import Chain, CryptoActivities
 from activities.heartbeats import Heartbeats
 from activities.metrics import APPROVAL_WAIT, APPROVAL_WAIT_BUCKETS, WorkerMetrics
 from activities.payments import CardPayments, ChainPayments, PaymentActivities, PaymentReader
+from activities.schedules import keep_daily_reconciliation
 from activities.wallets import TemporalWalletRuns
 from activities.watching import StepWatch
 from config import MissingSettingsError, Settings
@@ -39,6 +41,7 @@ from gateways.evm.settings import ChainSettings, load_chains
 from gateways.evm.signer import KeystoreSigner
 from gateways.stripe.gateway import StripeGateway
 from ledger import migrate
+from ledger.booked import Booked
 from ledger.checking import Checking
 from ledger.database import Database
 from ledger.intake import Intake
@@ -46,7 +49,9 @@ from ledger.messages import Messages
 from ledger.outbox import Outbox
 from ledger.payouts import Payouts
 from ledger.progress import Progress
+from ledger.reconciliations import Reconciliations
 from workflows import attributes, sandbox
+from workflows.reconcile import ReconcileWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.wallet import WalletWorkflow
 
@@ -75,11 +80,11 @@ class Wallet(Protocol):
     def wallet_view(self) -> WalletView: ...
 
 
-class CardRail(CardPayments, CardProcessor, Protocol):
+class CardRail(CardPayments, CardProcessor, CardBooks, Protocol):
     """Everything that is asked of a card processor."""
 
 
-class CryptoRail(ChainPayments, Chain, Protocol):
+class CryptoRail(ChainPayments, Chain, ChainBooks, Protocol):
     """Everything that is asked of a chain."""
 
 
@@ -139,17 +144,25 @@ def build_worker(
         wallet_runs=TemporalWalletRuns(client),
         block_seconds=policy.handling.wallet_block_seconds,
     )
+    books = BooksActivities(
+        card=card,
+        chains=chains,
+        wallets=wallets,
+        booked=Booked(database, policy),
+        reconciliations=Reconciliations(database),
+    )
     steps: list[Callable[..., Any]] = [
         *(cases.open_refund, cases.read_records, cases.attend, cases.expire, cases.remind, cases.answer_ticket),
         *(payments.check_refund, payments.begin_payout, payments.end_refund),
         *(cards.send_card_refund, cards.look_at_card_refund, cards.end_watch),
         *(crypto.wake_wallet, crypto.pump),
+        *(books.open_books, books.compare_card_day, books.compare_wallet, books.compare_ledger, books.close_books),
     ]
     metrics.start_at_zero(step.__name__ for step in steps)
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[RefundWorkflow, WalletWorkflow],
+        workflows=[RefundWorkflow, WalletWorkflow, ReconcileWorkflow],
         activities=steps,
         activity_executor=ThreadPoolExecutor(max_workers=ACTIVITY_THREADS, thread_name_prefix="activity"),
         max_concurrent_activities=ACTIVITY_THREADS,
@@ -236,6 +249,7 @@ async def run(settings: Settings, configured: Sequence[ChainSettings]) -> None:
     wallets = {chain.chain_id: chain.wallet for chain in configured}
     client = await connect()
     await require_search_attributes(client)
+    await keep_daily_reconciliation(client)
     patience = timedelta(seconds=settings.worker_shutdown_seconds)
     worker = build_worker(
         client,

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import anyio.to_thread
 from fastapi import FastAPI
 
-from api import billing, documents, health, metrics, operating, problems, refunds
+from api import billing, books, documents, health, metrics, operating, problems, refunds
 from api.edge import Edge
 from api.metrics import Metrics
 from api.services import Services
@@ -34,7 +34,7 @@ def create_app(services: Services) -> FastAPI:
     # No page of documentation: it would load scripts from elsewhere. No guessing of slashes either.
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.services, app.state.telling, app.state.metrics = services, telling, Metrics(services.figures)
-    for routes in (refunds.routes, operating.routes, billing.routes, health.routes, metrics.routes):
+    for routes in (refunds.routes, operating.routes, billing.routes, books.routes, health.routes, metrics.routes):
         app.include_router(routes)
     app.state.is_draining = False
     documents.install(app)

@@ -7,8 +7,11 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConnectConfig
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.book_runs import WORKFLOW_TYPE as RECONCILE_TYPE
+from domain.book_runs import ReconcileRequest, reconcile_workflow_id
 from domain.errors import TryAgain
 from domain.refunds import TASK_QUEUE, TicketRef, workflow_id
 
@@ -55,6 +58,28 @@ class Runs:
                 raise
             raise TryAgain(f"Temporal did not take the news ({error.status.name})") from error
         except (RuntimeError, TimeoutError) as error:  # a lazy client reports a failed connection as RuntimeError
+            raise TryAgain("Temporal cannot be reached") from error
+
+    async def reconcile(self, request: ReconcileRequest) -> None:
+        """Start the run of a reconciliation, unless it is there or has done its work."""
+        try:
+            await self._connected.start_workflow(
+                RECONCILE_TYPE,
+                request,
+                id=reconcile_workflow_id(request.reconciliation_id or ""),
+                task_queue=TASK_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                static_summary="reconciliation",
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as error:
+            if error.status in FAULTS_OF_THE_CALL:
+                raise
+            raise TryAgain(f"Temporal did not take the request ({error.status.name})") from error
+        except (RuntimeError, TimeoutError) as error:
             raise TryAgain("Temporal cannot be reached") from error
 
     async def running(self) -> frozenset[str]:

@@ -5,6 +5,7 @@ from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
+from domain.book_runs import ReconcileRequest
 from domain.refunds import TicketRef
 from ledger.clients import Clients
 from ledger.database import Database
@@ -12,6 +13,7 @@ from ledger.feed import Feed
 from ledger.figures import Figures
 from ledger.intake import Intake
 from ledger.news import News
+from ledger.reconciliations import Reconciliations
 from ledger.records import Records
 from ledger.views import Views
 
@@ -32,6 +34,9 @@ class RunTeller(Protocol):
     async def memory(self) -> str | None:
         """Name what the runs are remembered in, None while that is away; who lost everything has another name."""
 
+    async def reconcile(self, request: ReconcileRequest) -> None:
+        """Start a reconciliation; one that was started already is left alone."""
+
     async def is_reachable(self) -> bool:
         """Tell whether a run could be told now."""
 
@@ -48,6 +53,7 @@ class Services:
     clients: Clients
     news: News
     figures: Figures
+    reconciliations: Reconciliations
     runs: RunTeller
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from cli import billing, doctor, operating, operators, processes, refunds
+from cli import billing, books, doctor, operating, operators, processes, refunds
 from cli.exits import CommandFailed
 from cli.output import say
 
@@ -44,6 +44,8 @@ app.command()(refunds.withdraw)
 app.command("confirm-owner")(operating.confirm_owner)
 app.command()(operating.resolve)
 app.command()(doctor.doctor)
+app.command()(books.reconcile)
+app.add_typer(books.audit, name="audit")
 app.add_typer(operators.app, name="operators")
 
 if __name__ == "__main__":

@@ -89,17 +89,25 @@ def entry_hash(entry: Line, seq: int | None = None) -> str:
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 
 
-def prove(session: Session, anchor: Head | None = None) -> Proof:
+def prove(session: Session, anchor: Head | None = None, *, batch_entries: int = BATCH_ENTRIES) -> Proof:
     """Walk the whole trail in one snapshot; `anchor` is a head that was exported earlier."""
-    row = session.get_one(AuditHead, 1)
-    head, counted = Head(row.seq, row.hash), _Counter()
+    head, counted = read_head(session), _Counter()
     try:
         broken = first_break(
-            counted.through(_lines(session)), row, anchor, position_of=lambda hash: _position(session, hash)
+            counted.through(_lines(session, batch_entries)),
+            head,
+            anchor,
+            position_of=lambda hash: _position(session, hash),
         )
     except _UnreadableError as unreadable:
         broken = Break(BreakKind.CHANGED, unreadable.seq, unreadable.seq)
     return Proof(entries=counted.seen, head=head, broken=broken)
+
+
+def read_head(session: Session) -> Head:
+    """Return the end of the trail as the database has it."""
+    row = session.get_one(AuditHead, 1)
+    return Head(row.seq, row.hash)
 
 
 def first_break(
@@ -178,26 +186,26 @@ class _UnreadableError(Exception):
         self.seq = seq
 
 
-def _lines(session: Session) -> Iterator[Line]:
+def _lines(session: Session, batch_entries: int) -> Iterator[Line]:
     """Read the trail in batches, as plain rows: objects of the mapper would take four times as long."""
     table = AuditEntry.__table__
     query, last = select(*table.columns).order_by(table.c.seq), None
     while True:
         rest = query if last is None else query.where(table.c.seq > last)
         try:
-            batch = session.execute(rest.limit(BATCH_ENTRIES)).all()
+            batch = session.execute(rest.limit(batch_entries)).all()
         except (ValueError, TypeError, AttributeError):
-            batch = _readable(session, last)
+            batch = _readable(session, last, batch_entries)
         if not batch:
             return
         yield from batch
         last = batch[-1].seq
 
 
-def _readable(session: Session, last: int | None) -> list[Row[Any]]:
+def _readable(session: Session, last: int | None, batch_entries: int) -> list[Row[Any]]:
     """Read one by one up to the entry that cannot be read."""
     table = AuditEntry.__table__
-    numbers = select(table.c.seq).order_by(table.c.seq).limit(BATCH_ENTRIES)
+    numbers = select(table.c.seq).order_by(table.c.seq).limit(batch_entries)
     found: list[Row[Any]] = []
     for seq in session.scalars(numbers if last is None else numbers.where(table.c.seq > last)).all():
         try:

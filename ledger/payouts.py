@@ -289,7 +289,9 @@ def register_wallet(session: Session, chain_id: int, address: str, first_nonce: 
     """Return a wallet's row, made when the wallet is first used; later calls never change its nonce."""
     wallet = session.get(Wallet, (chain_id, address))
     if wallet is None:
-        wallet = Wallet(chain_id=chain_id, address=address, next_nonce=first_nonce, pause_reason=None)
+        wallet = Wallet(
+            chain_id=chain_id, address=address, first_nonce=first_nonce, next_nonce=first_nonce, pause_reason=None
+        )
         session.add(wallet)
         session.flush()
     return wallet

@@ -64,3 +64,11 @@ ANSWER: Profile = {
     "heartbeat_timeout": HEARTBEAT_TIMEOUT,
     "retry_policy": _backoff(1, 600),
 }
+
+# One step of a reconciliation: nobody waits for it, and a provider that is away for an hour is reported as unread.
+BOOKS: Profile = {
+    "start_to_close_timeout": timedelta(minutes=10),
+    "schedule_to_close_timeout": timedelta(hours=1),
+    "heartbeat_timeout": timedelta(seconds=5),
+    "retry_policy": _backoff(2, 120),
+}

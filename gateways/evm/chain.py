@@ -3,11 +3,12 @@
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
+from domain.differences import SentTransfer
 from domain.errors import InvalidRequest, NeedsOperator, TryAgain
 from domain.payments import ChainPayment, ChainPaymentRef
 from domain.refunds import StatusReason
 from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
-from gateways.evm import deposits
+from gateways.evm import departures, deposits
 from gateways.evm import terms as pricing
 from gateways.evm.answers import read_send_error
 from gateways.evm.endpoint import Endpoint
@@ -108,3 +109,11 @@ class EvmChain:
             is_final=receipt.block_number <= heights.final,
             is_buried=receipt.block_number <= heights.buried,
         )
+
+    def read_transfer(self, tx_hash: str) -> SentTransfer | None:
+        """Tell what a chain transaction moved and how final it is; None where no block holds it."""
+        return departures.read_transfer(self._node, tx_hash)
+
+    def find_transfer(self, nonce: int) -> SentTransfer | None:
+        """Find what the wallet sent under a nonce; None where this endpoint cannot tell any more."""
+        return departures.find_transfer(self._node, self._settings, nonce)

@@ -50,6 +50,7 @@ class ChainTransaction(_Answer):
     value: Quantity
     input: HexBytes
     type: Quantity = 0
+    nonce: Quantity | None = None
 
 
 class Log(_Answer):
@@ -156,6 +157,24 @@ class Node:
 
     def transaction_count(self, address: str, block: str) -> int:
         return self._number("eth_getTransactionCount", address, block)
+
+    def transaction_count_at(self, address: str, block_number: int) -> int | None:
+        """Return the count after a block, None where the node no longer holds that state."""
+        reply = self._endpoint.ask("eth_getTransactionCount", address, hex(block_number))
+        if reply.error is not None and is_history_missing(reply.error):
+            return None
+        if reply.error is not None:
+            raise TryAgain(f"The {self._settings.name} endpoint refused eth_getTransactionCount: {reply.error}")
+        return self.quantity(reply.result)
+
+    def transactions_from(self, sender: str, block_number: int) -> list[ChainTransaction]:
+        """List what one address sent in a block; what others sent may be of any shape and is not read."""
+        raw = self._endpoint.call("eth_getBlockByNumber", hex(block_number), True)
+        listed = raw.get("transactions") if isinstance(raw, dict) else None
+        if not isinstance(listed, list):
+            raise self.malformed()
+        mine = [it for it in listed if isinstance(it, dict) and _lower(it.get("from")) == sender.lower()]
+        return [self._read(ChainTransaction, it) for it in mine]
 
     def balance(self, address: str) -> int:
         return self._number("eth_getBalance", address, "latest")

@@ -76,6 +76,12 @@ class Refund(Answer):
         return (self.metadata or {}).get("attempt")
 
 
+class DatedRefund(Refund):
+    """A refund with the moment at which it was made, in Unix seconds."""
+
+    created: int
+
+
 class DisputeAnswer(Answer):
     """A chargeback or, with a status that begins with `warning_`, an inquiry."""
 
@@ -96,6 +102,14 @@ class RefundPage(Answer):
         if self.has_more and not self.data:
             raise ValueError("an empty page cannot tell where the next one begins")
         return self
+
+
+class DatedRefundPage(Answer):
+    """One page of the account's refunds, newest first."""
+
+    object: Literal["list"]
+    data: list[DatedRefund]
+    has_more: bool
 
 
 class DisputePage(Answer):

@@ -1,30 +1,30 @@
 """Card payments at Stripe: look at them, and pay one back exactly once."""
 
 import re
-from collections.abc import Callable
+from datetime import datetime
 from functools import partial
-from typing import TypeVar
 
-import stripe
 from pydantic import SecretStr
 from stripe.params import DisputeListParams, RefundListParams
 
-from domain.errors import NeedsOperator, TryAgain
+from domain.differences import ProviderRefund
 from domain.payments import CardPayment, CardPaymentRef, Dispute
 from domain.payouts import CardPayout, PayoutOutcome
-from domain.refunds import StatusReason, workflow_id
+from domain.refunds import workflow_id
 from gateways.stripe.answers import (
     Charge,
+    DatedRefund,
+    DatedRefundPage,
     DisputeAnswer,
     DisputePage,
     Intent,
     Refund,
     RefundPage,
-    Shape,
     Sight,
     judge_disputes,
     read_answer,
 )
+from gateways.stripe.asking import ask, find, read
 from gateways.stripe.client import (
     CONNECT_SECONDS_MAX,
     READ_SECONDS_MAX,
@@ -32,12 +32,12 @@ from gateways.stripe.client import (
     KeyMode,
     build_client,
 )
-from gateways.stripe.errors import Action, Refusal, is_replay, translate
-from gateways.stripe.outcomes import adopt, after_refusal, obstacle, outcome_of, refused, unknown
-
-Result = TypeVar("Result")
+from gateways.stripe.errors import Refusal, is_replay
+from gateways.stripe.outcomes import adopt, after_refusal, obstacle, outcome_of, refused, told, unknown
 
 PAGE_SIZE = 100  # the most that Stripe gives at once
+RefundListing = tuple[tuple[ProviderRefund, ...], bool]
+_REF = re.compile(r"[A-Za-z0-9_]{1,255}")
 _PROOF = re.compile(r"(?P<kind>pi|ch|py)_[A-Za-z0-9_]{1,250}")
 
 
@@ -71,7 +71,7 @@ class StripeGateway:
 
         It proves the right to read refunds, not the right to make them: that shows only by making one.
         """
-        _read(RefundPage, lambda: self._client.v1.refunds.list(params={"limit": 1}))
+        read(RefundPage, lambda: self._client.v1.refunds.list(params={"limit": 1}))
 
     def resolve_payment_intent(self, proof: str) -> str | None:
         """Find the payment intent that a proof (`pi_…`, `ch_…`, `py_…`) names; None when Stripe knows none."""
@@ -81,7 +81,7 @@ class StripeGateway:
         if match["kind"] == "pi":
             intent = self._intent(proof)
             return intent.id if intent else None
-        charge = _find(Charge, lambda: self._client.v1.charges.retrieve(proof))
+        charge = find(Charge, lambda: self._client.v1.charges.retrieve(proof))
         return charge.payment_intent if charge else None
 
     def read_payment(self, payment: CardPaymentRef, *, refund_id: str) -> CardPayment:
@@ -133,6 +133,27 @@ class StripeGateway:
         # No payment means another account or a changed key, and proves nothing about the refund.
         return adopt(sight, payout) if sight else unknown("payment_missing")
 
+    def list_refunds(self, since: datetime, until: datetime | None, after: str | None) -> RefundListing:
+        """Return one page of all refunds of the account made in [since, until), newest first.
+
+        `after` is the last one of the page before. A page of foreign refunds is no fault: the account may serve
+        other business too.
+        """
+        params: RefundListParams = {"limit": PAGE_SIZE, "created": {"gte": int(since.timestamp())}}
+        if until is not None:
+            params["created"] = {"gte": int(since.timestamp()), "lt": int(until.timestamp())}
+        if after is not None:
+            params["starting_after"] = after
+        page = read(DatedRefundPage, partial(self._client.v1.refunds.list, params))
+        return tuple(map(told, page.data)), page.has_more and bool(page.data)
+
+    def find_refund(self, ref: str) -> ProviderRefund | None:
+        """Read one refund as it is now; None only when Stripe itself says that there is none."""
+        if not _REF.fullmatch(ref):
+            return None
+        refund = find(DatedRefund, lambda: self._client.v1.refunds.retrieve(ref))
+        return told(refund) if refund else None
+
     def _look(self, payment_intent: str) -> Sight | None:
         intent = self._intent(payment_intent)
         if intent is None:
@@ -144,7 +165,7 @@ class StripeGateway:
 
     def _leap(self, payout: CardPayout) -> Refund:
         """Send the one request that moves money; raise `Refusal` or `TryAgain`."""
-        answer = _ask(
+        answer = ask(
             lambda: self._client.v1.refunds.create(
                 params={
                     "payment_intent": payout.payment_intent,
@@ -164,13 +185,13 @@ class StripeGateway:
         response = answer.last_response
         if response is not None and is_replay(response.headers):
             # A replay shows how the refund was when it was made, not how it is.
-            return _read(Refund, lambda: self._client.v1.refunds.retrieve(refund.id))
+            return read(Refund, lambda: self._client.v1.refunds.retrieve(refund.id))
         return refund
 
     def _intent(self, payment_intent: str) -> Intent | None:
         if not payment_intent:
             return None  # An empty id would ask for the list of all payments.
-        return _find(
+        return find(
             Intent,
             lambda: self._client.v1.payment_intents.retrieve(payment_intent, params={"expand": ["latest_charge"]}),
         )
@@ -181,45 +202,11 @@ class StripeGateway:
             params: RefundListParams = {"payment_intent": payment_intent, "limit": PAGE_SIZE}
             if refunds:
                 params["starting_after"] = refunds[-1].id
-            page = _read(RefundPage, partial(self._client.v1.refunds.list, params))
+            page = read(RefundPage, partial(self._client.v1.refunds.list, params))
             refunds += page.data
             if not page.has_more:
                 return tuple(refunds)
 
     def _disputes(self, payment_intent: str) -> list[DisputeAnswer]:
         params: DisputeListParams = {"payment_intent": payment_intent, "limit": PAGE_SIZE}
-        return _read(DisputePage, partial(self._client.v1.disputes.list, params)).data
-
-
-def _ask(call: Callable[[], Result]) -> Result:
-    """Call the SDK; raise `TryAgain` or `Refusal`, outside the handler so that no vendor error hangs on."""
-    try:
-        return call()
-    except stripe.StripeError as error:
-        problem = translate(error)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        # The SDK trips over some foreign bodies, such as {"error": "Bad Gateway"}: stripe-python 16.1.0.
-        problem = TryAgain("Stripe sent an answer that its own client cannot read.")
-    raise problem
-
-
-def _find(shape: type[Shape], call: Callable[[], object]) -> Shape | None:
-    """Read one object; None only when Stripe itself says that there is no such thing."""
-    try:
-        return read_answer(shape, _ask(call))
-    except Refusal as refusal:
-        if refusal.action == Action.MISSING:
-            return None
-        raise _unreadable(refusal) from None
-
-
-def _read(shape: type[Shape], call: Callable[[], object]) -> Shape:
-    """Read what must be there; a definite no to a mere read is for a person to look at."""
-    try:
-        return read_answer(shape, _ask(call))
-    except Refusal as refusal:
-        raise _unreadable(refusal) from None
-
-
-def _unreadable(refusal: Refusal) -> NeedsOperator:
-    return NeedsOperator(StatusReason.FACTS_UNAVAILABLE, f"The card payment cannot be read. {refusal}")
+        return read(DisputePage, partial(self._client.v1.disputes.list, params)).data

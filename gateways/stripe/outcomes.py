@@ -1,13 +1,20 @@
 """What a sight of the payment, or a refusal, means for a payout: pure functions without a call."""
 
+import re
+from datetime import UTC, datetime
+
+from domain.differences import ProviderRefund
 from domain.payments import Dispute
 from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
 from domain.refunds import StatusReason
-from gateways.stripe.answers import Refund, Sight
+from gateways.stripe.answers import DatedRefund, Refund, Sight
 from gateways.stripe.client import KeyMode
 from gateways.stripe.errors import Action, Refusal
 
 _NAMED_MAX = 3  # refunds that a detail names
+# Metadata can be written by anyone with access to the account: only what looks like ours is taken over.
+_REFUND_ID = re.compile(r"rf_[0-9a-f]{24}")
+_ATTEMPT = re.compile(r"[0-9]{1,4}")
 
 
 def adopt(sight: Sight, payout: CardPayout) -> PayoutOutcome | None:
@@ -123,3 +130,19 @@ def _taken(sight: Sight, payout: CardPayout) -> PayoutOutcome | None:
 
 def _names(refunds: list[Refund]) -> str:
     return ", ".join(refund.id for refund in refunds[:_NAMED_MAX])
+
+
+def told(refund: DatedRefund) -> ProviderRefund:
+    """Tell one refund for the comparison with our books."""
+    marked, attempt = refund.refund_id or "", refund.attempt or ""
+    return ProviderRefund(
+        ref=refund.id,
+        payment_intent=refund.payment_intent,
+        amount_minor=refund.amount,
+        currency=refund.currency.upper(),
+        is_live=refund.is_live,
+        is_done=refund.status == "succeeded",
+        created_at=datetime.fromtimestamp(refund.created, UTC),
+        refund_id=marked if _REFUND_ID.fullmatch(marked) else None,
+        attempt=int(attempt) if _ATTEMPT.fullmatch(attempt) else None,
+    )

@@ -23,3 +23,4 @@ from ledger.tables.refunds import Message as Message
 from ledger.tables.refunds import Refund as Refund
 from ledger.tables.trail import AuditEntry as AuditEntry
 from ledger.tables.trail import AuditHead as AuditHead
+from ledger.tables.trail import Reconciliation as Reconciliation

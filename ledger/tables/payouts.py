@@ -10,12 +10,16 @@ from ledger.tables.base import Row
 
 
 class Wallet(Row):
-    """A hot wallet on one chain: the next nonce to assign, and whether it may assign at all."""
+    """A hot wallet on one chain: the next nonce to assign, and whether it may assign at all.
+
+    Every nonce from `first_nonce` on is ours to explain; what the wallet did before is not.
+    """
 
     __tablename__ = "wallets"
 
     chain_id: Mapped[int] = mapped_column(primary_key=True)
     address: Mapped[str] = mapped_column(String(42), primary_key=True)
+    first_nonce: Mapped[int]
     next_nonce: Mapped[int]
     pause_reason: Mapped[str | None] = mapped_column(String(64))
 

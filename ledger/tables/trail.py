@@ -1,4 +1,4 @@
-"""The append-only audit trail and its head."""
+"""The append-only audit trail and its head, and what reconciliations reported."""
 
 from datetime import datetime
 
@@ -32,3 +32,19 @@ class AuditHead(Row):
     id: Mapped[int] = mapped_column(primary_key=True)
     seq: Mapped[int]
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class Reconciliation(Row):
+    """One comparison of books and outside: who asked, over which time, and what came of it."""
+
+    __tablename__ = "reconciliations"
+
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    requested_by: Mapped[str] = mapped_column(String(128))
+    status: Mapped[str] = mapped_column(String(16))
+    days: Mapped[int]
+    grace_seconds: Mapped[int]
+    requested_at: Mapped[datetime] = mapped_column(index=True)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    report: Mapped[Json | None]

@@ -8,10 +8,12 @@ from starlette.testclient import TestClient
 
 from api.app import create_app
 from api.services import Services
+from domain.book_runs import ReconcileRequest
 from domain.errors import TryAgain
 from domain.people import Role
 from domain.refunds import TicketRef
 from ledger.figures import Figures
+from ledger.reconciliations import Reconciliations
 from tests.ledger.scene import PEOPLE, Scene
 
 CALLERS = {"shop": Role.BILLING, **PEOPLE}
@@ -58,6 +60,7 @@ class RecordingRuns:
     lost: frozenset[str] = frozenset()
     remembers: str = "first"
     calls: int = 0
+    reconciled: list[ReconcileRequest] = field(default_factory=list)
 
     async def connect(self) -> None:
         return None
@@ -75,6 +78,11 @@ class RecordingRuns:
 
     async def memory(self) -> str | None:
         return None if self.is_away else self.remembers
+
+    async def reconcile(self, request: ReconcileRequest) -> None:
+        if self.is_away:
+            raise TryAgain("away")
+        self.reconciled.append(request)
 
     async def is_reachable(self) -> bool:
         return not self.is_away
@@ -96,6 +104,7 @@ class Front:
             clients=scene.clients,
             news=scene.news,
             figures=Figures(scene.database, scene.policy),
+            reconciliations=Reconciliations(scene.database),
             runs=self.runs,
         )
         self.app = create_app(self.services)

@@ -6,9 +6,11 @@ import pytest
 
 from api.problems import ProblemType
 from domain.decisions import Action, ResolutionAction
+from domain.differences import DifferenceKind
 from domain.payouts import PayoutStatus
 from domain.refunds import Channel, OwnershipLevel, Rail, RefundStatus, StatusReason, WaitingFor
 from domain.verdicts import Outcome, Rule
+from ledger.audit_chain import BreakKind
 from tests.api.front import Front
 
 CLOSED_LISTS = [
@@ -24,6 +26,8 @@ CLOSED_LISTS = [
     OwnershipLevel,
     Action,
     ResolutionAction,
+    BreakKind,
+    DifferenceKind,
 ]
 
 

@@ -3,7 +3,7 @@
 import pytest
 from fastapi.routing import APIRoute
 
-from api import billing, health, operating, refunds
+from api import billing, books, health, operating, refunds
 from api.guard import GuardedRoute
 from tests.api.front import CALLERS, Front, problem
 
@@ -25,6 +25,11 @@ MATRIX = {
     ("POST", "/v1/refunds/{refund_id}/decisions"): DECIDERS,
     ("POST", "/v1/refunds/{refund_id}/resolution"): DECIDERS,
     ("GET", "/v1/findings"): OPERATORS,
+    ("GET", "/v1/audit/head"): OPERATORS,
+    ("GET", "/v1/audit/verification"): OPERATORS,
+    ("POST", "/v1/reconciliations"): OPERATORS,
+    ("GET", "/v1/reconciliations"): OPERATORS,
+    ("GET", "/v1/reconciliations/{reconciliation_id}"): OPERATORS,
 }
 PUBLIC = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics")}
 
@@ -37,7 +42,7 @@ def test_matrix_names_every_route_of_the_application(front: Front) -> None:
 
 
 def test_no_route_hides_from_the_document_or_from_the_guard() -> None:
-    guarded = [route for module in (billing, refunds, operating) for route in module.routes.routes]
+    guarded = [route for module in (billing, refunds, operating, books) for route in module.routes.routes]
 
     assert all(isinstance(route, GuardedRoute) and route.include_in_schema for route in guarded)
     assert len(guarded) == len(MATRIX)

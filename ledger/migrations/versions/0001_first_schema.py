@@ -63,9 +63,26 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_entries_key")),
     )
     op.create_table(
+        "reconciliations",
+        sa.Column("id", sa.String(length=128), nullable=False),
+        sa.Column("requested_by", sa.String(length=128), nullable=False),
+        sa.Column("status", sa.String(length=16), nullable=False),
+        sa.Column("days", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("grace_seconds", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("requested_at", ledger.columns.UtcTime(), nullable=False),
+        sa.Column("started_at", ledger.columns.UtcTime(), nullable=True),
+        sa.Column("finished_at", ledger.columns.UtcTime(), nullable=True),
+        sa.Column("report", sa.JSON(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_reconciliations")),
+    )
+    with op.batch_alter_table("reconciliations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_reconciliations_requested_at"), ["requested_at"], unique=False)
+
+    op.create_table(
         "wallets",
         sa.Column("chain_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("address", sa.String(length=42), nullable=False),
+        sa.Column("first_nonce", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("next_nonce", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("pause_reason", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("chain_id", "address", name=op.f("pk_wallets")),

@@ -1,0 +1,218 @@
+"""Reconciliations that were asked for, what they found, and the findings that they open and close."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.book_runs import BooksOutcome, CloseBooks, OpenBooks
+from domain.differences import KEY_PREFIX, Difference
+from domain.errors import Conflict, NotFound
+from ledger import audit
+from ledger.database import Database
+from ledger.findings import open_finding
+from ledger.tables import Finding, Reconciliation
+
+SCHEDULE = "schedule"
+CLOSED_AS_GONE = "reconciliation"
+SUBJECT_LENGTH_MAX = 160
+
+
+class Reconciliations:
+    """Every step may run twice: a matter has one finding, a reconciliation one report."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def request(self, asked: OpenBooks, *, requested_by: str) -> dict[str, Any]:
+        """Record that somebody wants to reconcile; the same id again is the same reconciliation."""
+        with self._database.write() as session:
+            row = session.get(Reconciliation, asked.reconciliation_id)
+            if row is None:
+                row = _new(session, self._database, asked, requested_by)
+            elif (row.days, row.grace_seconds) != (asked.days, asked.grace_seconds):
+                raise Conflict(
+                    "This reconciliation was asked for with other values.",
+                    field="reconciliation_id",
+                    rule="same_values",
+                )
+            return _picture(row)
+
+    def open(self, asked: OpenBooks) -> tuple[datetime, datetime]:
+        """Begin; return from when on and up to when is compared. One by schedule gets its row here."""
+        with self._database.write() as session:
+            row = session.get(Reconciliation, asked.reconciliation_id)
+            row = row or _new(session, self._database, asked, SCHEDULE)
+            row.started_at = row.started_at or self._database.now()
+            if row.finished_at is None:
+                row.status = "running"
+            return row.started_at - timedelta(days=row.days), row.started_at
+
+    def note(self, scope: str, differences: Sequence[Difference]) -> None:
+        """Open a finding for each difference that has none. One that a person closed stays closed."""
+        if not differences:
+            return
+        with self._database.write() as session:
+            for difference in differences:
+                found = session.scalar(select(Finding).where(Finding.key == difference.key))
+                if found is None:
+                    self._open(session, scope, difference)
+                elif found.closed_at is not None and found.evidence.get("closed_by") == CLOSED_AS_GONE:
+                    found.closed_at = None
+                    found.evidence = _evidence(scope, difference)
+                    self._tell(session, "finding.reopened", found)
+
+    def _open(self, session: Session, scope: str, difference: Difference) -> None:
+        open_finding(
+            session,
+            self._database,
+            kind=difference.kind.value,
+            key=difference.key,
+            evidence=_evidence(scope, difference),
+            refund_id=difference.refund_id,
+        )
+
+    def close(self, asked: CloseBooks) -> BooksOutcome:
+        """Close the findings whose difference is gone, and write the report; a second call returns the first's."""
+        with self._database.write() as session:
+            row = session.get_one(Reconciliation, asked.plan.reconciliation_id)
+            if row.report is None:
+                closed = self._close_gone(session, asked, row)
+                row.report = _report(session, asked, closed)
+                row.status, row.finished_at = row.report["outcome"], self._database.now()
+                told = {name: row.report[name] for name in ("outcome", "compared", "under_way_count")}
+                self._append(session, "reconciliation.finished", row.id, told)
+            return BooksOutcome(
+                reconciliation_id=row.id,
+                outcome=row.report["outcome"],
+                differences=sum(it["is_open"] for it in row.report["differences"]),
+                under_way=row.report["under_way_count"],
+                compared=row.report["compared"],
+            )
+
+    def _close_gone(self, session: Session, asked: CloseBooks, row: Reconciliation) -> list[int]:
+        """Close what this run looked for and did not find again. What lies outside its window it did not look for."""
+        seen = {key for scope in asked.scopes for key in scope.keys}
+        looked_at = {scope.scope for scope in asked.scopes if scope.is_read and scope.is_whole}
+        mine = select(Finding).where(Finding.key.startswith(KEY_PREFIX), Finding.closed_at.is_(None))
+        closed = []
+        for finding in session.scalars(mine.order_by(Finding.id)):
+            at = finding.evidence.get("at")
+            is_outside = at is not None and datetime.fromisoformat(at) < asked.plan.since
+            is_newer = finding.opened_at >= (row.started_at or finding.opened_at)
+            if finding.key in seen or finding.evidence.get("scope") not in looked_at or is_outside or is_newer:
+                continue
+            finding.closed_at = self._database.now()
+            note = f"gone at reconciliation {row.id}"
+            finding.evidence = finding.evidence | {"closed_by": CLOSED_AS_GONE, "note": note}
+            self._tell(session, "finding.closed", finding, {"note": note})
+            closed.append(finding.id)
+        return closed
+
+    def _tell(self, session: Session, event: str, finding: Finding, detail: dict[str, Any] | None = None) -> None:
+        self._append(session, event, finding.key, detail or {}, finding.refund_id)
+
+    def _append(
+        self, session: Session, event: str, subject: str, detail: dict[str, Any], refund_id: str | None = None
+    ) -> None:
+        audit.append(
+            session,
+            at=self._database.now(),
+            actor="service",
+            event=event,
+            refund_id=refund_id,
+            subject=subject[:SUBJECT_LENGTH_MAX],
+            detail=detail,
+        )
+
+    def get(self, reconciliation_id: str) -> dict[str, Any]:
+        """Return one reconciliation with its report, or raise `NotFound`."""
+        with self._database.read() as session:
+            row = session.get(Reconciliation, reconciliation_id)
+            if row is None:
+                raise NotFound("reconciliation", reconciliation_id)
+            return _picture(row)
+
+    def latest(self, limit: int) -> list[dict[str, Any]]:
+        """List reconciliations, newest first."""
+        query = select(Reconciliation).order_by(Reconciliation.requested_at.desc(), Reconciliation.id.desc())
+        with self._database.read() as session:
+            return [_picture(row) for row in session.scalars(query.limit(limit))]
+
+
+def _new(session: Session, database: Database, asked: OpenBooks, requested_by: str) -> Reconciliation:
+    now = database.now()
+    row = Reconciliation(
+        id=asked.reconciliation_id,
+        requested_by=requested_by,
+        status="requested",
+        days=asked.days,
+        grace_seconds=asked.grace_seconds,
+        requested_at=now,
+    )
+    session.add(row)
+    audit.append(
+        session,
+        at=now,
+        actor=requested_by,
+        event="reconciliation.requested",
+        subject=row.id,
+        detail={"days": row.days, "grace_seconds": row.grace_seconds},
+    )
+    return row
+
+
+def _evidence(scope: str, difference: Difference) -> dict[str, Any]:
+    at = None if difference.at is None else difference.at.astimezone(UTC).isoformat()
+    return dict(difference.evidence) | {"scope": scope, "deposit_id": difference.deposit_id, "at": at}
+
+
+def _report(session: Session, asked: CloseBooks, closed: list[int]) -> dict[str, Any]:
+    keys = list(dict.fromkeys(key for scope in asked.scopes for key in scope.keys))
+    found = [it for key in keys if (it := session.scalar(select(Finding).where(Finding.key == key))) is not None]
+    differences = [
+        {
+            "finding_id": it.id,
+            "kind": it.kind,
+            "refund_id": it.refund_id,
+            "deposit_id": it.evidence.get("deposit_id"),
+            "is_open": it.closed_at is None,
+        }
+        for it in found
+    ]
+    is_whole = all(scope.is_read and scope.is_whole for scope in asked.scopes)
+    has_open = any(it["is_open"] for it in differences)
+    return {
+        "outcome": ("differences" if has_open else "clean") if is_whole else "incomplete",
+        "since": asked.plan.since.isoformat(),
+        "compared": sum(scope.compared for scope in asked.scopes),
+        "under_way_count": sum(scope.under_way_count for scope in asked.scopes),
+        "scopes": [
+            {
+                "scope": it.scope,
+                "is_read": it.is_read,
+                "is_whole": it.is_whole,
+                "compared": it.compared,
+                "under_way_count": it.under_way_count,
+                "under_way": list(it.under_way),
+            }
+            for it in asked.scopes
+        ],
+        "differences": differences,
+        "closed_findings": closed,
+    }
+
+
+def _picture(row: Reconciliation) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "status": row.status,
+        "requested_by": row.requested_by,
+        "days": row.days,
+        "grace_seconds": row.grace_seconds,
+        "requested_at": row.requested_at,
+        "finished_at": row.finished_at,
+        "report": row.report,
+    }
