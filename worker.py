@@ -144,13 +144,8 @@ def build_worker(
         wallet_runs=TemporalWalletRuns(client),
         block_seconds=policy.handling.wallet_block_seconds,
     )
-    books = BooksActivities(
-        card=card,
-        chains=chains,
-        wallets=wallets,
-        booked=Booked(database, policy),
-        reconciliations=Reconciliations(database),
-    )
+    booked, reconciliations = Booked(database, policy), Reconciliations(database)
+    books = BooksActivities(card=card, chains=chains, wallets=wallets, booked=booked, reconciliations=reconciliations)
     steps: list[Callable[..., Any]] = [
         *(cases.open_refund, cases.read_records, cases.attend, cases.expire, cases.remind, cases.answer_ticket),
         *(payments.check_refund, payments.begin_payout, payments.end_refund),

@@ -136,7 +136,7 @@ class Booked:
         while True:
             with self._database.read() as session:
                 page = select(Deposit.id, Deposit.amount_minor).where(Deposit.id > last).order_by(Deposit.id)
-                credited = dict(session.execute(page.limit(BATCH_DEPOSITS)).tuples().all())
+                credited = dict(session.execute(page.limit(BATCH_DEPOSITS)).all())
                 if not credited:
                     return
                 judged = _judge_books(session, credited)
@@ -155,7 +155,7 @@ def _judge_books(session: Session, credited: dict[str, int]) -> list[Judgement]:
     for deposit, book, amount in session.execute(sums):
         books[deposit][book] = int(amount)
     active = select(Hold.deposit_id, func.sum(Hold.amount_minor)).where(Hold.state == "active")
-    held = dict(session.execute(active.where(Hold.deposit_id.in_(ids)).group_by(Hold.deposit_id)).tuples().all())
+    held = dict(session.execute(active.where(Hold.deposit_id.in_(ids)).group_by(Hold.deposit_id)).all())
     return [compare_books(it, credited[it], books[it], int(held.get(it, 0))) for it in ids]
 
 
@@ -191,7 +191,7 @@ def _deposits(session: Session, ids: Sequence[str]) -> dict[str, BookedDeposit]:
     payouts = _read_payouts(session, _payouts(Payout.deposit_id.in_(ids)).order_by(Payout.attempt))
     asked = session.execute(
         select(Refund.deposit_id, Refund.id).where(Refund.deposit_id.in_(ids)).order_by(Refund.created_at)
-    ).tuples()
+    )
     latest = dict(asked.all())
     return {
         it: BookedDeposit(

@@ -1,7 +1,9 @@
 """Plain stand-ins for the outside world, for tests in which only our own behaviour matters."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
+from domain.differences import ProviderRefund, SentTransfer
 from domain.errors import NeedsOperator, TryAgain
 from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Settlement
 from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
@@ -36,6 +38,8 @@ class FakeCardProcessor:
     takes_no_requests: bool = False
     posts: int = 0
     looks: int = 0
+    foreign: list[ProviderRefund] = field(default_factory=list)
+    """Refunds that somebody else made, newest first."""
 
     def add_payment(self, payment_intent: str, amount_minor: int, currency: str = "USD") -> None:
         self.payments[payment_intent] = CardPayment(
@@ -76,6 +80,37 @@ class FakeCardProcessor:
         self._answer()
         self.looks += 1
         return self.refunds.get(payout.idempotency_key)
+
+    def list_refunds(
+        self, since: datetime, until: datetime | None, after: str | None
+    ) -> tuple[tuple[ProviderRefund, ...], bool]:
+        """Give one refund a page, newest first."""
+        self._answer()
+        inside = [it for it in self._told() if since <= it.created_at and (until is None or it.created_at < until)]
+        refs = [it.ref for it in inside]
+        left = inside[refs.index(after) + 1 :] if after in refs else inside
+        return tuple(left[:1]), len(left) > 1
+
+    def find_refund(self, ref: str) -> ProviderRefund | None:
+        self._answer()
+        return next((it for it in self._told() if it.ref == ref), None)
+
+    def _told(self) -> list[ProviderRefund]:
+        ours = [
+            ProviderRefund(
+                ref=outcome.provider_ref or "",
+                payment_intent=self.requests[key].payment_intent,
+                amount_minor=self.requests[key].amount_minor,
+                currency=self.requests[key].currency,
+                is_live=outcome.status in MOVED,
+                is_done=outcome.status == PayoutStatus.SUCCEEDED,
+                created_at=datetime.now(UTC),
+                refund_id=self.requests[key].refund_id,
+                attempt=self.requests[key].attempt,
+            )
+            for key, outcome in self.refunds.items()
+        ]
+        return [*self.foreign, *ours]
 
     def change(self, key: str, outcome: PayoutOutcome) -> None:
         """Let a refund that was made become something else at the processor."""
@@ -139,6 +174,25 @@ class FakeChain:
     def look(self, tx_hash: str) -> Sighting:
         self._answer()
         return self.mined.get(tx_hash, Sighting(is_mined=False))
+
+    def read_transfer(self, tx_hash: str) -> SentTransfer | None:
+        self._answer()
+        seen = self.mined.get(tx_hash)
+        if seen is None:
+            return None
+        transfer = Transfer.model_validate_json(self.sent[tx_hash])
+        return SentTransfer(
+            tx_hash=tx_hash,
+            nonce=transfer.nonce,
+            to=transfer.to,
+            amount_base_units=transfer.amount_base_units,
+            succeeded=bool(seen.succeeded),
+            is_final=seen.is_final,
+            block_number=seen.block_number or 0,
+        )
+
+    def find_transfer(self, nonce: int) -> SentTransfer | None:
+        return self.read_transfer(f"0x{nonce:064x}")
 
     def mine(self, tx_hash: str, *, is_final: bool = True, is_buried: bool = True) -> None:
         """Put a sent transaction into a block."""

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from api.problems import ProblemType
+from domain.differences import DifferenceKind
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus, StatusReason, WaitingFor
 from domain.verdicts import Rule
+from ledger.audit_chain import BreakKind
 
 ROOT = Path(__file__).parent.parent
 LINES_MAX = 400
@@ -101,7 +103,9 @@ def test_lock_files_hold_hashes_and_no_addresses() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [RefundStatus, StatusReason, WaitingFor, PayoutStatus, Rule, ProblemType], ids=lambda it: it.__name__
+    "words",
+    [RefundStatus, StatusReason, WaitingFor, PayoutStatus, Rule, ProblemType, DifferenceKind, BreakKind],
+    ids=lambda it: it.__name__,
 )
 def test_the_glossary_explains_every_word_of_the_closed_lists(words: type[StrEnum]) -> None:
     glossary = (ROOT / "docs" / "glossary.md").read_text()

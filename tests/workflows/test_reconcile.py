@@ -1,0 +1,54 @@
+"""The run of a reconciliation, beside refunds that are under way."""
+
+from typing import Any
+
+from domain.book_runs import BooksOutcome, ReconcileRequest, reconcile_workflow_id
+from domain.refunds import TASK_QUEUE, RefundStatus
+from ledger.reconciliations import Reconciliations
+from tests.workflows.house import House
+
+AWAITING_APPROVAL, REFUNDED = RefundStatus.AWAITING_APPROVAL, RefundStatus.REFUNDED
+
+
+async def reconcile(house: House, name: str, **changes: Any) -> BooksOutcome:
+    outcome: BooksOutcome = await house.temporal.client.execute_workflow(
+        "ReconcileWorkflow",
+        ReconcileRequest(days=3, **changes),
+        id=reconcile_workflow_id(name),
+        task_queue=TASK_QUEUE,
+        result_type=BooksOutcome,
+    )
+    return outcome
+
+
+async def test_refunds_on_both_rails_reconcile_clean_and_a_lost_refund_is_found(house: House) -> None:
+    for ticket, rail in (("1", "card"), ("2", "crypto")):
+        house.deposit(rail, rail=rail)
+        refund = await house.request(ticket, rail=rail, deposit_id=rail)
+        await house.until(refund, AWAITING_APPROVAL)
+        house.approve(refund)
+        await house.bring(refund, REFUNDED)
+
+    clean = await reconcile(house, "daily-1")
+    house.card.refunds.clear()
+    differing = await reconcile(house, "daily-2")
+
+    assert (clean.reconciliation_id, clean.outcome) == ("daily-1", "clean")
+    assert (differing.outcome, differing.differences) == ("differences", 1)
+    assert house.findings() == ["booked_not_paid"]
+    assert house.trail_is_whole()
+
+
+async def test_a_processor_that_stays_away_leaves_the_rest_compared(house: House) -> None:
+    house.deposit()
+    house.card.is_away = True
+
+    outcome = await reconcile(house, "daily-1")
+
+    report = Reconciliations(house.database).get("daily-1")["report"]
+    assert outcome.outcome == "incomplete"
+    assert {it["scope"]: it["is_read"] for it in report["scopes"]} == {
+        "card": False,
+        "chain/31337": True,
+        "ledger": True,
+    }
