@@ -126,8 +126,7 @@ def build_worker(
     graceful_shutdown: timedelta = GRACEFUL_SHUTDOWN,
 ) -> Worker:
     """Put the parts together. `wallets` names the address that pays on each chain."""
-    intake = Intake(database, policy)
-    checking = Checking(database, policy)
+    intake, checking = Intake(database, policy), Checking(database, policy)
     payouts = Payouts(database, policy, wallets)
     progress = Progress(database, policy)
     cases = CaseActivities(

@@ -7,10 +7,13 @@ from typing import Any
 from domain.money import Money, TokenAmount
 from domain.verdicts import Verdict
 
+# Made once: an encoder for each call takes longer than what it encodes.
+_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+
 
 def canonical_json(value: Any) -> str:
     """Write JSON in one way only: sorted keys, no spaces, ASCII."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _encode(value)
 
 
 def digest(

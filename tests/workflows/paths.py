@@ -2,8 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
+from domain.book_runs import ReconcileRequest, reconcile_workflow_id
 from domain.decisions import ResolutionAction
-from domain.refunds import RefundStatus, TicketRef, refund_id, wallet_workflow_id, workflow_id
+from domain.refunds import TASK_QUEUE, RefundStatus, TicketRef, refund_id, wallet_workflow_id, workflow_id
 from tests.fakes import CHAIN_ID, FAILED, WALLET
 from tests.workflows.house import House
 from tests.workflows.lives import go_on_to_the_money, stand_in
@@ -125,6 +126,17 @@ async def _wallet_done(house: House) -> str:
     return wallet_workflow_id(CHAIN_ID, WALLET)
 
 
+async def _reconciled(house: House) -> str:
+    refund = await stand_in(house, RefundStatus.PAYING, "crypto")
+    await go_on_to_the_money(house, refund)
+    workflow = reconcile_workflow_id("recorded")
+    handle = await house.temporal.client.start_workflow(
+        "ReconcileWorkflow", ReconcileRequest(days=3), id=workflow, task_queue=TASK_QUEUE
+    )
+    await handle.result()
+    return workflow
+
+
 async def _ended(house: House, refund: str) -> str:
     await house.result(refund)
     return workflow_id(refund)
@@ -157,4 +169,5 @@ PATHS: dict[str, Play] = {
     "left-its-block-after-refunded": _left_its_block,
     "wallet-at-work": _wallet_at_work,
     "wallet-done": _wallet_done,
+    "reconciled": _reconciled,
 }

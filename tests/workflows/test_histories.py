@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from temporalio.client import WorkflowHistory
 
+from activities.books import BooksActivities
 from activities.card import CardActivities
 from activities.cases import CaseActivities
 from activities.crypto import CryptoActivities
@@ -53,7 +54,7 @@ def test_every_path_was_recorded_and_every_state_is_among_those_that_wait() -> N
 
 def answer_type(name: str) -> Any:
     """Return what an activity answers, by its annotation."""
-    for owner in (CaseActivities, PaymentActivities, CardActivities, CryptoActivities):
+    for owner in (CaseActivities, PaymentActivities, CardActivities, CryptoActivities, BooksActivities):
         method = inspect.getattr_static(owner, name, None)
         if method is not None:
             return typing.get_type_hints(inspect.unwrap(method))["return"]
