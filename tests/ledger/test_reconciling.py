@@ -391,3 +391,25 @@ def test_a_booking_that_happens_while_the_outside_is_read_is_no_difference(outsi
     ]
 
     assert [it.keys for it in reports] == [()] * len(reports)
+
+
+def test_a_difference_that_is_gone_at_the_second_look_is_none(outside: Outside) -> None:
+    """A refund made in the dashboard was cancelled there while the list was read."""
+    unasked(outside)
+    cancelled = replace(outside.refunds[0], is_live=False, is_done=False)
+    outside.find_refund = lambda _: cancelled  # type: ignore[method-assign]
+
+    assert reconcile(outside).outcome == "clean"
+    assert found(outside.scene) == []
+
+
+def test_what_another_reconciliation_found_meanwhile_is_not_closed(outside: Outside) -> None:
+    outside.scene.funded()
+    steps, run = steps_of(outside), ActivityEnvironment().run
+    slow = run(steps.open_books, OpenBooks(reconciliation_id="slow", days=DAYS, grace_seconds=60))
+    outside.pays("pi_dep")
+    reconcile(outside)
+
+    run(steps.close_books, CloseBooks(plan=slow, scopes=(ScopeReport(scope="card"),)))
+
+    assert [kind for kind, _, _ in found(outside.scene)] == ["unowned_payment"]
