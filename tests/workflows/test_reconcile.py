@@ -3,6 +3,7 @@
 from typing import Any
 
 from domain.book_runs import BooksOutcome, ReconcileRequest, reconcile_workflow_id
+from domain.differences import ProviderRefund
 from domain.refunds import TASK_QUEUE, RefundStatus
 from ledger.reconciliations import Reconciliations
 from tests.workflows.house import House
@@ -21,7 +22,7 @@ async def reconcile(house: House, name: str, **changes: Any) -> BooksOutcome:
     return outcome
 
 
-async def test_refunds_on_both_rails_reconcile_clean_and_a_lost_refund_is_found(house: House) -> None:
+async def test_refunds_on_both_rails_reconcile_clean_and_one_made_outside_is_found(house: House) -> None:
     for ticket, rail in (("1", "card"), ("2", "crypto")):
         house.deposit(rail, rail=rail)
         refund = await house.request(ticket, rail=rail, deposit_id=rail)
@@ -30,12 +31,14 @@ async def test_refunds_on_both_rails_reconcile_clean_and_a_lost_refund_is_found(
         await house.bring(refund, REFUNDED)
 
     clean = await reconcile(house, "daily-1")
-    house.card.refunds.clear()
-    differing = await reconcile(house, "daily-2")
+    house.deposit("unasked")
+    made: dict[str, Any] = {"ref": "re_x", "payment_intent": "pi_unasked", "amount_minor": 2000, "currency": "USD"}
+    house.card.foreign.append(ProviderRefund(**made, is_live=True, is_done=True, created_at=house.now))
+    differing = await reconcile(house, "daily-2", grace_seconds=0)
 
     assert (clean.reconciliation_id, clean.outcome) == ("daily-1", "clean")
     assert (differing.outcome, differing.differences) == ("differences", 1)
-    assert house.findings() == ["booked_not_paid"]
+    assert house.findings() == ["unowned_payment"]
     assert house.trail_is_whole()
 
 
