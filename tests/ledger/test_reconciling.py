@@ -13,64 +13,16 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.books import BooksActivities
 from domain.book_runs import BooksOutcome, CardDay, ChainPage, CloseBooks, OpenBooks, ScopeReport
-from domain.differences import ProviderRefund, SentTransfer
 from domain.errors import Conflict
 from domain.payouts import PayoutStatus
-from domain.transfers import WalletView
 from ledger.booked import Booked
 from ledger.reconciliations import Reconciliations
 from ledger.tables import Finding
-from tests.ledger.scene import CHAIN_ID, COIN, PAID_CHAIN, SENDER, WALLET, Scene
+from tests.ledger.outside import HOUR, Outside
+from tests.ledger.scene import CHAIN_ID, PAID_CHAIN, SENDER, WALLET, Scene
 
 DAYS = 3
-HOUR = timedelta(hours=1)
 numbers = count(1)
-
-
-class Outside:
-    """What card processor and chain show; a test writes it by hand."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.scene = scene
-        self.refunds: list[ProviderRefund] = []
-        self.transfers: dict[str, SentTransfer] = {}
-        self.nonce = 0
-
-    def list_refunds(self, since: Any, until: Any, after: str | None) -> tuple[tuple[ProviderRefund, ...], bool]:
-        """Give one refund a page."""
-        inside = [it for it in self.refunds if since <= it.created_at and (until is None or it.created_at < until)]
-        refs = [it.ref for it in inside]
-        left = inside[refs.index(after) + 1 :] if after in refs else inside
-        return tuple(left[:1]), len(left) > 1
-
-    def find_refund(self, ref: str) -> ProviderRefund | None:
-        return next((it for it in self.refunds if it.ref == ref), None)
-
-    def wallet_view(self) -> WalletView:
-        return WalletView(nonce_pending=self.nonce, nonce_finalized=self.nonce, balance_base_units=COIN)
-
-    def read_transfer(self, tx_hash: str) -> SentTransfer | None:
-        return self.transfers.get(tx_hash)
-
-    def find_transfer(self, nonce: int) -> SentTransfer | None:
-        return next((it for it in self.transfers.values() if it.nonce == nonce), None)
-
-    def pays(self, payment: str, ref: str = "re_x", **changes: Any) -> None:
-        fields: dict[str, Any] = {"amount_minor": 2000, "currency": "USD", "is_live": True, "is_done": True}
-        fields["created_at"] = self.scene.clock() - HOUR
-        self.refunds.insert(0, ProviderRefund(ref=ref, payment_intent=payment, **(fields | changes)))
-
-    def sends(self, nonce: int, *, to: str = SENDER, amount: int = 25 * COIN, tx_hash: str | None = None) -> None:
-        self.transfers[tx_hash or f"0x{nonce:064x}"] = SentTransfer(
-            tx_hash=tx_hash or f"0x{nonce:064x}",
-            nonce=nonce,
-            to=to,
-            amount_base_units=amount,
-            succeeded=True,
-            is_final=True,
-            block_number=9,
-        )
-        self.nonce = max(self.nonce, nonce + 1)
 
 
 @pytest.fixture
