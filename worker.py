@@ -114,7 +114,7 @@ def build_card(settings: Settings) -> StripeGateway | None:
         raise MissingSettingsError(f"REFUNDS_STRIPE_SECRET_KEY and REFUNDS_STRIPE_API_BASE: {error}") from None
 
 
-def build_worker(
+def build_steps(
     client: Client,
     database: Database,
     policy: Policy,
@@ -122,10 +122,8 @@ def build_worker(
     card: CardRail | None,
     chains: Mapping[int, CryptoRail],
     wallets: Mapping[int, str],
-    metrics: WorkerMetrics = NO_METRICS,
-    graceful_shutdown: timedelta = GRACEFUL_SHUTDOWN,
-) -> Worker:
-    """Put the parts together. `wallets` names the address that pays on each chain."""
+) -> list[Callable[..., Any]]:
+    """Give each activity what it needs, and list their steps."""
     intake, checking = Intake(database, policy), Checking(database, policy)
     payouts = Payouts(database, policy, wallets)
     progress = Progress(database, policy)
@@ -145,13 +143,28 @@ def build_worker(
     )
     booked, reconciliations = Booked(database, policy), Reconciliations(database)
     books = BooksActivities(card=card, chains=chains, wallets=wallets, booked=booked, reconciliations=reconciliations)
-    steps: list[Callable[..., Any]] = [
+    return [
         *(cases.open_refund, cases.read_records, cases.attend, cases.expire, cases.remind, cases.answer_ticket),
         *(payments.check_refund, payments.begin_payout, payments.end_refund),
         *(cards.send_card_refund, cards.look_at_card_refund, cards.end_watch),
         *(crypto.wake_wallet, crypto.pump),
         *(books.open_books, books.compare_card_day, books.compare_wallet, books.compare_ledger, books.close_books),
     ]
+
+
+def build_worker(
+    client: Client,
+    database: Database,
+    policy: Policy,
+    *,
+    card: CardRail | None,
+    chains: Mapping[int, CryptoRail],
+    wallets: Mapping[int, str],
+    metrics: WorkerMetrics = NO_METRICS,
+    graceful_shutdown: timedelta = GRACEFUL_SHUTDOWN,
+) -> Worker:
+    """Put the parts together. `wallets` names the address that pays on each chain."""
+    steps = build_steps(client, database, policy, card=card, chains=chains, wallets=wallets)
     metrics.start_at_zero(step.__name__ for step in steps)
     return Worker(
         client,

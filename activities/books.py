@@ -7,7 +7,6 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.errors import translated
-from activities.heartbeats import beating
 from domain.book_runs import (
     DIFFERENCES_PER_PAGE_MAX,
     UNDER_WAY_NAMED_MAX,
@@ -134,19 +133,18 @@ class BooksActivities:
     def compare_card_day(self, day: CardDay) -> PageReport:
         """Compare all refunds that the processor made in a day, then the payouts of that day that it did not show."""
         moment = _moment(day.plan)
-        with beating():
-            judged: list[Judgement] = []
-            shown: set[str] = set()
-            after, has_more = None, True
-            while has_more:
-                page, has_more = self._processor.list_refunds(day.since, day.until, after)
-                judged += self._judge_card_page(page, moment)
-                shown.update(it.ref for it in page)
-                after = page[-1].ref if page else None
-            payouts = self._booked.card_payouts(day.since, day.until)
-            unseen = [it for it in payouts if it.provider_ref not in shown]
-            judged += [self._judge_unseen(it, moment) for it in unseen]
-            return self._write("card", judged, compared=len(shown) + len(payouts))
+        judged: list[Judgement] = []
+        shown: set[str] = set()
+        after, has_more = None, True
+        while has_more:
+            page, has_more = self._processor.list_refunds(day.since, day.until, after)
+            judged += self._judge_card_page(page, moment)
+            shown.update(it.ref for it in page)
+            after = page[-1].ref if page else None
+        payouts = self._booked.card_payouts(day.since, day.until)
+        unseen = [it for it in payouts if it.provider_ref not in shown]
+        judged += [self._judge_unseen(it, moment) for it in unseen]
+        return self._write("card", judged, compared=len(shown) + len(payouts))
 
     def _judge_card_page(self, page: Sequence[ProviderRefund], moment: Moment) -> list[Judgement]:
         deposits = self._booked.deposits_of({it.payment_intent for it in page if it.payment_intent})
@@ -185,19 +183,18 @@ class BooksActivities:
         if chain is None or wallet is None:
             raise TryAgain(f"chain {page.chain_id} is not configured")
         moment = _moment(page.plan)
-        with beating():
-            view = chain.wallet_view()
-            judged: list[Judgement] = []
-            if page.after_nonce is None:
-                self._booked.watch_wallet(page.chain_id, wallet, view.nonce_pending)
-                judged += self._judge_strays(chain, page.chain_id, wallet, view.nonce_finalized)
-            payouts = self._booked.wallet_payouts(
-                page.chain_id, wallet, page.plan.since, page.after_nonce, PAYOUTS_PER_PAGE
-            )
-            judged += [self._judge_chain_payout(chain, it, view.nonce_finalized, moment) for it in payouts]
-            is_last = len(payouts) < PAYOUTS_PER_PAGE
-            report = self._write(f"chain/{page.chain_id}", judged, compared=len(payouts))
-            return report.model_copy(update={"next_nonce": None if is_last else payouts[-1].nonce})
+        view = chain.wallet_view()
+        judged: list[Judgement] = []
+        if page.after_nonce is None:
+            self._booked.watch_wallet(page.chain_id, wallet, view.nonce_pending)
+            judged += self._judge_strays(chain, page.chain_id, wallet, view.nonce_finalized)
+        payouts = self._booked.wallet_payouts(
+            page.chain_id, wallet, page.plan.since, page.after_nonce, PAYOUTS_PER_PAGE
+        )
+        judged += [self._judge_chain_payout(chain, it, view.nonce_finalized, moment) for it in payouts]
+        is_last = len(payouts) < PAYOUTS_PER_PAGE
+        report = self._write(f"chain/{page.chain_id}", judged, compared=len(payouts))
+        return report.model_copy(update={"next_nonce": None if is_last else payouts[-1].nonce})
 
     def _judge_strays(self, chain: ChainBooks, chain_id: int, wallet: str, below: int) -> list[Judgement]:
         judged: list[Judgement] = []
@@ -230,9 +227,8 @@ class BooksActivities:
     @translated
     def compare_ledger(self, plan: BooksPlan) -> PageReport:
         """Judge our own holds, the progress of open refunds, and the books of every deposit."""
-        with beating():
-            judged = [*self._booked.judge_refunds(_moment(plan)), *self._booked.judge_books()]
-            return self._write("ledger", judged, compared=len(judged))
+        judged = [*self._booked.judge_refunds(_moment(plan)), *self._booked.judge_books()]
+        return self._write("ledger", judged, compared=len(judged))
 
     @activity.defn
     @translated

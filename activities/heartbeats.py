@@ -38,5 +38,5 @@ class _Beating(ActivityInboundInterceptor):
 
     async def _beat(self) -> None:
         while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)  # the start counts as the first beat, and most steps need no other
             self._outbound.heartbeat()
-            await asyncio.sleep(HEARTBEAT_SECONDS)

@@ -69,6 +69,6 @@ ANSWER: Profile = {
 BOOKS: Profile = {
     "start_to_close_timeout": timedelta(minutes=10),
     "schedule_to_close_timeout": timedelta(hours=1),
-    "heartbeat_timeout": timedelta(seconds=5),
+    "heartbeat_timeout": HEARTBEAT_TIMEOUT,
     "retry_policy": _backoff(2, 120),
 }
