@@ -23,9 +23,13 @@ from ledger.clients import Clients
 from ledger.database import Database
 from ledger.feed import Feed
 from ledger.figures import Figures
+from ledger.findings import Findings
+from ledger.idempotency import KeyedAnswers
 from ledger.intake import Intake
 from ledger.migrate import is_current, upgrade
 from ledger.news import News
+from ledger.previews import Previews
+from ledger.rails import Rails
 from ledger.reconciliations import Reconciliations
 from ledger.records import Records
 from ledger.views import Views
@@ -106,6 +110,10 @@ def compose(settings: Settings, database: Database) -> Services:
         feed=Feed(database, policy),
         views=Views(database),
         clients=Clients(database),
+        answers=KeyedAnswers(database),
+        findings=Findings(database),
+        rails=Rails(database),
+        previews=Previews(database, policy),
         news=News(database),
         figures=Figures(database, policy),
         reconciliations=Reconciliations(database),

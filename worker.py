@@ -24,6 +24,7 @@ import logs
 from activities.books import BooksActivities, CardBooks, ChainBooks
 from activities.card import CardActivities, CardProcessor
 from activities.cases import CaseActivities
+from activities.checks import CheckActivities
 from activities.crypto import Chain, CryptoActivities
 from activities.heartbeats import Heartbeats
 from activities.metrics import APPROVAL_WAIT, APPROVAL_WAIT_BUCKETS, WorkerMetrics
@@ -48,9 +49,11 @@ from ledger.intake import Intake
 from ledger.messages import Messages
 from ledger.outbox import Outbox
 from ledger.payouts import Payouts
+from ledger.previews import Previews
 from ledger.progress import Progress
 from ledger.reconciliations import Reconciliations
 from workflows import attributes, sandbox
+from workflows.check import CheckWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.wallet import WalletWorkflow
@@ -143,12 +146,14 @@ def build_steps(
     )
     booked, reconciliations = Booked(database, policy), Reconciliations(database)
     books = BooksActivities(card=card, chains=chains, wallets=wallets, booked=booked, reconciliations=reconciliations)
+    checks = CheckActivities(reader=PaymentReader(card, chains), previews=Previews(database, policy))
     return [
         *(cases.open_refund, cases.read_records, cases.attend, cases.expire, cases.remind, cases.answer_ticket),
         *(payments.check_refund, payments.begin_payout, payments.end_refund),
         *(cards.send_card_refund, cards.look_at_card_refund, cards.end_watch),
         *(crypto.wake_wallet, crypto.pump),
         *(books.open_books, books.compare_card_day, books.compare_wallet, books.compare_ledger, books.close_books),
+        checks.check_only,
     ]
 
 
@@ -169,7 +174,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[RefundWorkflow, WalletWorkflow, ReconcileWorkflow],
+        workflows=[RefundWorkflow, WalletWorkflow, CheckWorkflow, ReconcileWorkflow],
         activities=steps,
         activity_executor=ThreadPoolExecutor(max_workers=ACTIVITY_THREADS, thread_name_prefix="activity"),
         max_concurrent_activities=ACTIVITY_THREADS,

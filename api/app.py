@@ -7,7 +7,20 @@ from contextlib import asynccontextmanager, suppress
 import anyio.to_thread
 from fastapi import FastAPI
 
-from api import billing, books, documents, health, metrics, operating, problems, refunds
+from api import (
+    billing,
+    books,
+    checks,
+    documents,
+    findings,
+    health,
+    metrics,
+    operating,
+    operators,
+    problems,
+    rails,
+    refunds,
+)
 from api.edge import Edge
 from api.metrics import Metrics
 from api.services import Services
@@ -34,9 +47,9 @@ def create_app(services: Services) -> FastAPI:
     # No page of documentation: it would load scripts from elsewhere. No guessing of slashes either.
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.services, app.state.telling, app.state.metrics = services, telling, Metrics(services.figures)
-    for routes in (refunds.routes, operating.routes, billing.routes, books.routes, health.routes, metrics.routes):
-        app.include_router(routes)
     app.state.is_draining = False
+    for it in (refunds, checks, operating, findings, rails, operators, billing, books, health, metrics):
+        app.include_router(it.routes)
     documents.install(app)
     problems.install(app)
     app.add_middleware(Edge, metrics=app.state.metrics)

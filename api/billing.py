@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path
 from pydantic import Field
 
-from api.documents import problems_of
+from api.documents import READ, WRITE, problems_of
 from api.fields import AmountMinor, Asset, BaseUnits, Body, ChainId, Flag, Moment, TxHash
 from api.guard import BILLING, READERS, CallerNow, GuardedRoute, bearer, only
 from api.pictures import Balance, CurrencyBalance, Recorded
@@ -18,7 +18,7 @@ from ledger.billing import AccountRecord, DepositRecord, OrderRecord
 
 routes = APIRouter(route_class=GuardedRoute, dependencies=[Depends(bearer)], tags=["billing"])
 
-FEED = problems_of(400, 401, 403, 409, 413, 415, 422, 500, 503)
+FEED = problems_of(*WRITE)
 Id = Annotated[Identifier, Path(description="the merchant's own id")]
 
 
@@ -119,7 +119,7 @@ def put_order(order_id: Id, body: OrderBody, services: ServicesNow, caller: Call
 @routes.get(
     "/v1/accounts/{account_id:path}/balance",
     openapi_extra=only(BILLING | READERS),
-    responses=problems_of(401, 403, 404, 422, 500, 503),
+    responses=problems_of(*READ, 404),
 )
 def get_balance(account_id: Id, services: ServicesNow) -> Balance:
     """Say where an account's money is, per currency. Money reserved by pending orders counts as held."""

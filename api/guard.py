@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
@@ -10,10 +11,11 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from api import strict_json
+from api.idempotency import answer_once, key_of
 from api.problems import ProblemError, ProblemType
 from api.services import Services
 from domain.errors import NotAllowed, NotAuthenticated
-from domain.people import OPERATORS, Role
+from domain.people import DECIDING, OPERATORS, Role
 from ledger.clients import Caller
 
 BODY_BYTES_MAX = 64 * 1024
@@ -23,7 +25,8 @@ JSON_MEDIA_TYPE = re.compile(r"application/json\s*(;\s*charset=\"?utf-8\"?\s*)?"
 BILLING = frozenset([Role.BILLING])
 HELPDESK = frozenset([Role.HELPDESK])
 READERS = OPERATORS
-DECIDERS = frozenset([Role.APPROVER, Role.ADMIN])
+DECIDERS = DECIDING
+ADMINS = frozenset([Role.ADMIN])
 
 bearer = HTTPBearer(auto_error=False, description="One token per client; only its hash is kept here.")
 
@@ -48,10 +51,10 @@ class GuardedRoute(APIRoute):
             request.state.caller, request.state.caller_name = caller, caller.name
             if caller.role not in roles:
                 raise NotAllowed(f"This needs the role {' or '.join(sorted(roles))}.", rule="role")
-            if not takes_body:
-                return await handle(request)
-            value = strict_json.parse(await _read(request))
-            return await handle(_ParsedRequest(request, value))
+            key = key_of(request)
+            value = strict_json.parse(await _read(request)) if takes_body else None
+            call = partial(handle, _ParsedRequest(request, value) if takes_body else request)
+            return await (call() if key is None else answer_once(request, caller, self.path, key, value, call))
 
         return guarded
 

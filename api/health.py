@@ -18,13 +18,13 @@ from ledger.migrate import is_current
 routes = APIRouter(tags=["operations"])
 
 
-@routes.get("/livez")
+@routes.get("/livez", responses=problems_of(400, 500))
 async def livez() -> Health:
     """Answer while the process answers at all."""
     return Health()
 
 
-@routes.get("/readyz", response_model=Health, responses=problems_of(503))
+@routes.get("/readyz", response_model=Health, responses=problems_of(400, 500, 503))
 async def readyz(request: Request, services: ServicesNow) -> Response:
     """Answer 200 when the database has this version's schema, Temporal can be reached, and nobody stops us."""
     if request.app.state.is_draining:

@@ -1,14 +1,14 @@
-"""What operators do about a refund: confirm ownership, decide, resolve; and what they must look at."""
+"""What operators do about a refund: confirm ownership, decide, resolve."""
 
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 
-from api.documents import problems_of
+from api.documents import WRITE, problems_of
 from api.fields import Body, Flag, Text
-from api.guard import DECIDERS, READERS, CallerNow, GuardedRoute, bearer, only
-from api.pictures import Finding, FindingList, Refund
+from api.guard import DECIDERS, CallerNow, GuardedRoute, bearer, only
+from api.pictures import Refund
 from api.refunds import RefundId, TellingNow, picture, tell_and_show
 from api.services import ServicesNow
 from domain.decisions import Action, Digest, ResolutionAction
@@ -17,7 +17,7 @@ from ledger.records import NewConfirmation, NewDecision, NewResolution
 
 routes = APIRouter(route_class=GuardedRoute, dependencies=[Depends(bearer)], tags=["operators"])
 
-RECORD = problems_of(400, 401, 403, 404, 409, 413, 415, 422, 500, 503)
+RECORD = problems_of(*WRITE, 404)
 ACKNOWLEDGE_MAX = 32
 
 Deliver = Annotated[
@@ -89,9 +89,3 @@ def resolve(
     """Say what to do about a refund that needs attention; what could pay twice is refused."""
     services.records.resolve(refund_id, NewResolution.model_validate(body.model_dump()), operator=caller.name)
     return tell_and_show(services, telling, refund_id)
-
-
-@routes.get("/v1/findings", openapi_extra=only(READERS), responses=problems_of(401, 403, 500, 503))
-def list_findings(services: ServicesNow) -> FindingList:
-    """List what a person must look at."""
-    return FindingList(items=[Finding.model_validate(row) for row in services.views.open_findings()])

@@ -1,4 +1,4 @@
-"""What the API answers: refunds, balances and findings as callers see them."""
+"""What the API answers: refunds and balances as callers see them."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -189,22 +189,6 @@ class RefundList(Picture):
 
     items: list[RefundSummary]
     next_cursor: str | None
-
-
-class Finding(Picture):
-    """Something a person must look at."""
-
-    id: int
-    kind: str
-    refund_id: str | None
-    evidence: dict[str, Any]
-    opened_at: datetime
-
-
-class FindingList(Picture):
-    """All open findings, oldest first."""
-
-    items: list[Finding]
 
 
 class Health(Picture):

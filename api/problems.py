@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problems: one closed list of types, one table from our errors to them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from http import HTTPStatus
 
@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api.complaints import first, safe_path
 from api.strict_json import MalformedJson
-from domain.errors import NotAuthenticated, NotFound, Refused, TryAgain
+from domain.errors import KeyInUse, NotAuthenticated, NotFound, Refused, TryAgain
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1.0
@@ -33,6 +33,8 @@ class ProblemType(StrEnum):
     PAYMENT_TAKEN = "/problems/payment-taken"
     STALE_DIGEST = "/problems/stale-digest"
     ALREADY_DECIDED = "/problems/already-decided"
+    IDEMPOTENCY_KEY_IN_USE = "/problems/idempotency-key-in-use"
+    IDEMPOTENCY_KEY_REUSED = "/problems/idempotency-key-reused"
     BODY_TOO_LARGE = "/problems/body-too-large"
     UNSUPPORTED_MEDIA_TYPE = "/problems/unsupported-media-type"
     INVALID_REQUEST = "/problems/invalid-request"
@@ -54,6 +56,8 @@ TABLE: Mapping[ProblemType, tuple[HTTPStatus, str]] = {
     ProblemType.PAYMENT_TAKEN: (HTTPStatus.CONFLICT, "This payment backs another deposit"),
     ProblemType.STALE_DIGEST: (HTTPStatus.CONFLICT, "The refund has changed"),
     ProblemType.ALREADY_DECIDED: (HTTPStatus.CONFLICT, "Already decided"),
+    ProblemType.IDEMPOTENCY_KEY_IN_USE: (HTTPStatus.CONFLICT, "The same call is being worked on"),
+    ProblemType.IDEMPOTENCY_KEY_REUSED: (HTTPStatus.UNPROCESSABLE_ENTITY, "This key came with another call"),
     ProblemType.BODY_TOO_LARGE: (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The body is too large"),
     ProblemType.UNSUPPORTED_MEDIA_TYPE: (HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Unsupported media type"),
     ProblemType.INVALID_REQUEST: (HTTPStatus.UNPROCESSABLE_ENTITY, "A field breaks a rule"),
@@ -117,12 +121,14 @@ def answer(
 
 def install(app: FastAPI) -> None:
     """Answer every known error; what is unknown passes on to the edge, which answers 500."""
-    app.add_exception_handler(Refused, _refused)
-    app.add_exception_handler(TryAgain, _try_again)
-    app.add_exception_handler(MalformedJson, _malformed)
-    app.add_exception_handler(ProblemError, _http)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _by_status)
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+def response_to(request: Request, error: Exception) -> Response | None:
+    """Return the problem that a known error is answered with; None for one that is a bug."""
+    handler = next((it for kind, it in HANDLERS.items() if isinstance(error, kind)), None)
+    return handler(request, error) if handler is not None else None
 
 
 def _refused(request: Request, error: Exception) -> Response:
@@ -132,6 +138,8 @@ def _refused(request: Request, error: Exception) -> Response:
         detail = f"There is no such {error.field}."  # the error's own sentence repeats what was asked for
     if isinstance(error, NotAuthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="refunds"'
+    if isinstance(error, KeyInUse):
+        headers["Retry-After"] = str(math.ceil(RETRY_SECONDS))
     kind = ProblemType(f"/problems/{error.type}")
     return answer(_id(request), kind, detail, field=error.field, rule=error.rule, headers=headers)
 
@@ -167,3 +175,13 @@ def _by_status(request: Request, error: Exception) -> Response:
 
 def _id(request: Request) -> str:
     return str(request.state.request_id)
+
+
+HANDLERS: Mapping[type[Exception], Callable[[Request, Exception], Response]] = {
+    Refused: _refused,
+    TryAgain: _try_again,
+    MalformedJson: _malformed,
+    ProblemError: _http,
+    RequestValidationError: _invalid,
+    HTTPException: _by_status,
+}

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from api.documents import problems_of
+from api.documents import READ, WRITE, problems_of
 from api.fields import Body, Moment, Text
 from api.guard import HELPDESK, READERS, CallerNow, GuardedRoute, bearer, only
 from api.pictures import Refund, RefundList, RefundSummary
@@ -24,6 +24,7 @@ from domain.refunds import (
     Rail,
     RefundRequest,
     RefundStatus,
+    SessionClaim,
     TicketSystem,
 )
 from ledger.intake import Requester
@@ -63,7 +64,7 @@ class RefundBody(Body):
     rail: Rail
     deposit_id: Identifier | None = None
     payment_proof: PaymentProof | None = None
-    session_claim: Annotated[str, Field(max_length=4096)] | None = None
+    session_claim: SessionClaim | None = None
     requested_at: Moment
     locale: Locale = "en"
 
@@ -98,7 +99,7 @@ TellingNow = Annotated[Telling, Depends(telling_of)]
     "/v1/refunds",
     status_code=202,
     openapi_extra=only(HELPDESK),
-    responses=problems_of(400, 401, 403, 413, 415, 422, 500, 503),
+    responses=problems_of(*WRITE),
 )
 def start_refund(body: RefundBody, services: ServicesNow, telling: TellingNow, caller: CallerNow) -> Refund:
     """Start a refund. The ticket is the key: the same ticket again returns the same refund."""
@@ -108,7 +109,7 @@ def start_refund(body: RefundBody, services: ServicesNow, telling: TellingNow, c
     return picture(services, state.refund_id)
 
 
-@routes.get("/v1/refunds", openapi_extra=only(HELPDESK | READERS), responses=problems_of(401, 403, 422, 500, 503))
+@routes.get("/v1/refunds", openapi_extra=only(HELPDESK | READERS), responses=problems_of(*READ))
 def list_refunds(filters: Annotated[Filters, Query()], services: ServicesNow) -> RefundList:
     """List refunds, newest first."""
     wanted = filters.model_dump(exclude={"cursor", "limit"})
@@ -121,7 +122,7 @@ def list_refunds(filters: Annotated[Filters, Query()], services: ServicesNow) ->
 @routes.get(
     "/v1/refunds/{refund_id}",
     openapi_extra=only(HELPDESK | READERS),
-    responses=problems_of(401, 403, 404, 422, 500, 503),
+    responses=problems_of(*READ, 404),
 )
 def get_refund(refund_id: RefundId, services: ServicesNow) -> Refund:
     """Show the refund with verdict, timeline and what it waits for."""
@@ -132,7 +133,7 @@ def get_refund(refund_id: RefundId, services: ServicesNow) -> Refund:
     "/v1/refunds/{refund_id}/withdraw",
     status_code=202,
     openapi_extra=only(HELPDESK),
-    responses=problems_of(400, 401, 403, 404, 409, 413, 415, 422, 500, 503),
+    responses=problems_of(*WRITE, 404),
 )
 def withdraw_refund(
     refund_id: RefundId, body: WithdrawalBody, services: ServicesNow, telling: TellingNow, caller: CallerNow

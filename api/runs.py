@@ -1,9 +1,11 @@
 """Brings news to Temporal: one call that wakes the refund's run, or starts it where there is none."""
 
+import asyncio
+import secrets
 from datetime import timedelta
 
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConnectConfig
@@ -12,13 +14,16 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.book_runs import WORKFLOW_TYPE as RECONCILE_TYPE
 from domain.book_runs import ReconcileRequest, reconcile_workflow_id
+from domain.checks import CheckOutcome, CheckRequest
 from domain.errors import TryAgain
 from domain.refunds import TASK_QUEUE, TicketRef, workflow_id
 
 WORKFLOW_TYPE = "RefundWorkflow"
+CHECK_TYPE = "CheckWorkflow"
 DEFAULT_ADDRESS = "localhost:7233"
 RPC_TIMEOUT = timedelta(seconds=5)
 LIST_TIMEOUT = timedelta(seconds=30)
+CHECK_SECONDS_MAX = 15.0  # a little longer than the step may take
 HEALTH_TIMEOUT = timedelta(seconds=2)
 UNNAMED = "unnamed"  # where the namespace's own id may not be read
 
@@ -101,6 +106,24 @@ class Runs:
         except (RuntimeError, TimeoutError):
             return None
         return found.namespace_info.id
+
+    async def check(self, request: CheckRequest) -> CheckOutcome:
+        """Let a worker judge a request without any effect; no answer in time is `TryAgain`."""
+        try:
+            async with asyncio.timeout(CHECK_SECONDS_MAX):
+                handle = await self._connected.start_workflow(
+                    CHECK_TYPE,
+                    request,
+                    id=f"check/{secrets.token_hex(12)}",
+                    task_queue=TASK_QUEUE,
+                    execution_timeout=timedelta(seconds=CHECK_SECONDS_MAX),
+                    result_type=CheckOutcome,
+                    rpc_timeout=RPC_TIMEOUT,
+                )
+                outcome: CheckOutcome = await handle.result()
+                return outcome
+        except (RPCError, RuntimeError, TimeoutError, WorkflowFailureError) as error:
+            raise TryAgain("no worker answered the check in time") from error
 
     async def is_reachable(self) -> bool:
         """Tell whether Temporal answers now."""

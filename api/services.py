@@ -6,13 +6,18 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from domain.book_runs import ReconcileRequest
+from domain.checks import CheckOutcome, CheckRequest
 from domain.refunds import TicketRef
 from ledger.clients import Clients
 from ledger.database import Database
 from ledger.feed import Feed
 from ledger.figures import Figures
+from ledger.findings import Findings
+from ledger.idempotency import KeyedAnswers
 from ledger.intake import Intake
 from ledger.news import News
+from ledger.previews import Previews
+from ledger.rails import Rails
 from ledger.reconciliations import Reconciliations
 from ledger.records import Records
 from ledger.views import Views
@@ -37,6 +42,10 @@ class RunTeller(Protocol):
     async def reconcile(self, request: ReconcileRequest) -> None:
         """Start a reconciliation; one that was started already is left alone."""
 
+    async def check(self, request: CheckRequest) -> CheckOutcome:
+        """Let a worker judge a request without any effect."""
+        ...
+
     async def is_reachable(self) -> bool:
         """Tell whether a run could be told now."""
 
@@ -51,6 +60,10 @@ class Services:
     feed: Feed
     views: Views
     clients: Clients
+    answers: KeyedAnswers
+    findings: Findings
+    rails: Rails
+    previews: Previews
     news: News
     figures: Figures
     reconciliations: Reconciliations

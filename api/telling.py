@@ -28,6 +28,7 @@ class Telling:
     def __init__(self, services: Services, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._runs = services.runs
         self._news = services.news
+        self._answers = services.answers
         self._pause = pause
         self._is_away = False
         self._is_roll_due = True
@@ -67,7 +68,11 @@ class Telling:
             await self._outlive(self.look_for_temporal)
             if number % ROUNDS_PER_ROLL_CALL == 0:
                 await self._outlive(self.call_the_roll)
+                await self._outlive(self._forget_answers)
             await self._pause(SWEEP_SECONDS)
+
+    async def _forget_answers(self) -> None:
+        await run_in_threadpool(self._answers.forget)
 
     async def _outlive(self, step: Callable[[], Awaitable[None]]) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from enum import IntEnum
 from typing import NoReturn
 
@@ -26,6 +27,7 @@ class CommandFailed(Exception):
 
 def leave(status: int) -> NoReturn:
     """End the process at once. A Temporal client may crash the interpreter while it shuts down in good order."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(BrokenPipeError):  # who reads us has gone, which changes nothing about what was done
+        sys.stdout.flush()
+        sys.stderr.flush()
     os._exit(status)

@@ -1,12 +1,12 @@
 """The `refunds` command."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from cli import billing, books, doctor, operating, operators, processes, refunds
-from cli.exits import CommandFailed
+from cli import billing, books, checks, doctor, findings, operating, operators, processes, rails, refunds
+from cli.exits import CommandFailed, Exit, leave
 from cli.output import say
 
 HELP = """Pay deposits back: the way they came, exactly once, after people approved.
@@ -46,7 +46,21 @@ app.command()(operating.resolve)
 app.command()(doctor.doctor)
 app.command()(books.reconcile)
 app.add_typer(books.audit, name="audit")
+app.command()(checks.check)
+app.add_typer(rails.app, name="rail")
+app.add_typer(findings.app, name="findings")
 app.add_typer(operators.app, name="operators")
 
+
+def main() -> NoReturn:
+    """Run a command and end the process with its exit status, whatever the interpreter's own ending would do."""
+    status: object = Exit.DONE
+    try:
+        app(prog_name="refunds")
+    except SystemExit as ending:
+        status = ending.code
+    leave(status if isinstance(status, int) else Exit.DONE if status is None else Exit.REFUSED)
+
+
 if __name__ == "__main__":
-    app()
+    main()

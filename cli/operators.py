@@ -1,22 +1,27 @@
-"""Adds callers straight in the database: how a fresh installation gets its first operator."""
+"""Who may call: added straight in the database, because somebody must be first; the rest through the API."""
 
 import importlib
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
+from cli.calls import Api
 from cli.exits import CommandFailed, Exit
-from cli.output import Format, Output, plain, say, write, write_json
+from cli.output import Format, Output, columns, plain, say, write, write_json
 from domain.people import Role
 
 NAME_LENGTH_MAX = 128
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The caller's name.")]
+Reason = Annotated[str, typer.Option(help="Why; kept for the record.")]
 
 app = typer.Typer(no_args_is_help=True, help="Who may call: operators, help desks and billing.")
 
 
 @app.callback()
 def operators() -> None:
-    """Work on the database of REFUNDS_DATABASE_URL, without the API."""
+    """Add callers in the database of REFUNDS_DATABASE_URL, on its own machine; all else goes through the API."""
 
 
 @app.command()
@@ -35,3 +40,39 @@ def add(
         write_json({"name": name.strip(), "role": role.value, "token": token})
     else:
         write(plain(token))
+
+
+@app.command("list")
+def list_operators(output: Output = Format.TABLE) -> None:
+    """List who may or might call."""
+    page = Api.from_environment().get("/v1/operators")
+    if output == Format.JSON:
+        write_json(page)
+    else:
+        _show(page["items"])
+
+
+@app.command()
+def deactivate(name: Name, reason: Reason, output: Output = Format.TABLE) -> None:
+    """Take the right to call away, at once; approvals that are not paid yet count no longer."""
+    _set(name, "deactivate", reason, output)
+
+
+@app.command()
+def activate(name: Name, reason: Reason, output: Output = Format.TABLE) -> None:
+    """Give the right to call back, with the same token and role."""
+    _set(name, "activate", reason, output)
+
+
+def _set(name: str, act: str, reason: str, output: Format) -> None:
+    answer = Api.from_environment().post(f"/v1/operators/{quote(name, safe='')}/{act}", {"reason": reason})
+    if output == Format.JSON:
+        write_json(answer)
+    else:
+        _show([answer])
+
+
+def _show(rows: list[dict[str, Any]]) -> None:
+    told = [(it["name"], it["role"], "active" if it["is_active"] else "not active") for it in rows]
+    for line in columns([("NAME", "ROLE", "STATE"), *told]):
+        write(line)

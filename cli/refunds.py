@@ -36,22 +36,19 @@ def request(
 ) -> None:
     """Start a refund. The same ticket again returns the same refund."""
     if file is not None:
-        body = _read_body(file.read())
+        body = read_body(file.read())
     else:
         if ticket is None or rail is None:
             raise CommandFailed(Exit.USAGE, "Give --ticket and --rail, or --file.")
-        system, _, identifier = ticket.partition(":")
-        if not system or not identifier:
-            raise CommandFailed(Exit.USAGE, "--ticket is system:id, such as zammad:4711.")
         named = {"id": account, "username": username}
         body = {
-            "ticket": _given(system=system, id=identifier, url=ticket_url),
+            "ticket": ticket_of(ticket) | given(url=ticket_url),
             "channel": channel.value,
-            "account": _given(**named),
+            "account": given(**named),
             "rail": rail.value,
             "requested_at": requested_at or datetime.now(UTC).isoformat(timespec="seconds"),
             "locale": locale,
-            **_given(deposit_id=deposit, payment_proof=proof),
+            **given(deposit_id=deposit, payment_proof=proof),
         }
     api = Api.from_environment()
     refund = api.post("/v1/refunds", body)
@@ -114,7 +111,16 @@ def show_refund(refund: dict[str, Any], output: Format) -> None:
         write(line)
 
 
-def _read_body(raw: bytes) -> Any:
+def ticket_of(ticket: str) -> dict[str, str]:
+    """Read `system:id`."""
+    system, _, identifier = ticket.partition(":")
+    if not system or not identifier:
+        raise CommandFailed(Exit.USAGE, "--ticket is system:id, such as zammad:4711.")
+    return {"system": system, "id": identifier}
+
+
+def read_body(raw: bytes) -> Any:
+    """Read a whole request as strictly as the API does."""
     try:
         return strict_json.parse(raw)
     except strict_json.MalformedJson as error:
@@ -123,5 +129,6 @@ def _read_body(raw: bytes) -> Any:
         raise CommandFailed(Exit.REFUSED, f"invalid-request: {error.message} (rule {error.rule})") from None
 
 
-def _given(**fields: str | None) -> dict[str, str]:
+def given(**fields: str | None) -> dict[str, str]:
+    """Keep what was given."""
     return {name: value for name, value in fields.items() if value is not None}

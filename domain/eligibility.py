@@ -222,6 +222,9 @@ def _clean(deposit: DepositFacts, payment: PaymentFacts) -> RuleResult:
         return result(Outcome.FAIL, "account_suspended")
     if deposit.held_by_other_refund is not None:
         return result(Outcome.FAIL, "held_by_other_refund")
+    if deposit.account_status == AccountStatus.CLOSED:
+        # The promise outlives the account; but why it was closed, and who asks now, a person must judge.
+        return result(Outcome.REVIEW, "account_closed")
     return result(Outcome.PASS, "clean")
 
 

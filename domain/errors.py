@@ -6,12 +6,14 @@ RefundError
 │   ├── NotAuthenticated      no valid token
 │   ├── NotAllowed            the role may not do this
 │   ├── NotFound              no such thing, or not theirs
+│   ├── KeyReused             an idempotency key came with another call before
 │   └── Conflict              it contradicts what is recorded
 │       ├── WrongState            the refund is not where this act belongs
 │       ├── InsufficientBalance   do not sell: the spendable balance is too small
 │       ├── PaymentTaken          another deposit is backed by this payment
 │       ├── StaleDigest           the decision names something other than what would be paid now
-│       └── AlreadyDecided        an earlier decision stands
+│       ├── AlreadyDecided        an earlier decision stands
+│       └── KeyInUse              the same call is being worked on
 ├── NeedsOperator         a person must look: carries the reason that the refund will show
 └── TryAgain              time can mend it: provider, chain or database did not answer clearly
     └── NotReady              asked too early, nothing is wrong
@@ -145,6 +147,32 @@ class AlreadyDecided(Conflict):
 
     def __init__(self, outcome: str) -> None:
         super().__init__(f"This refund is already {outcome}.", field="action", rule="undecided")
+
+
+class KeyReused(Refused):
+    """An idempotency key names one call, and this is another one."""
+
+    type = "idempotency-key-reused"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This key came with another call before. A new call needs a new key.",
+            field="Idempotency-Key",
+            rule="one_call_per_key",
+        )
+
+
+class KeyInUse(Conflict):
+    """The call that brought this idempotency key is not answered yet."""
+
+    type = "idempotency-key-in-use"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The same call is being worked on. Ask again for its answer.",
+            field="Idempotency-Key",
+            rule="one_at_a_time",
+        )
 
 
 class NeedsOperator(RefundError):

@@ -13,4 +13,5 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+DECIDING = frozenset([Role.APPROVER, Role.ADMIN])
 OPERATORS = frozenset([Role.VIEWER, Role.APPROVER, Role.ADMIN])

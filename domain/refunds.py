@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Self
@@ -10,15 +11,19 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from domain.errors import InvalidRequest
 
 TASK_QUEUE = "refunds"
+
+RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
 
 class Rail(StrEnum):
@@ -194,6 +199,15 @@ def _printable(value: str) -> str:
     return value
 
 
+def only_rfc_3339(value: Any) -> Any:
+    """Refuse what pydantic would take for a time and people would not: numbers, dates, and texts of digits."""
+    if isinstance(value, datetime):
+        return value
+    if not isinstance(value, str) or not RFC_3339.fullmatch(value):
+        raise PydanticCustomError("rfc3339", "must be a time such as 2026-11-20T10:00:00Z")
+    return value
+
+
 def _in_utc(value: datetime) -> datetime:
     """Refuse a moment that UTC cannot show: the calendar's first or last hours, shifted over its end."""
     try:
@@ -205,10 +219,11 @@ def _in_utc(value: datetime) -> datetime:
 Identifier = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable)]
 TicketSystem = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
 TicketUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s<>\"']+$"), AfterValidator(_printable)]
-RequestTime = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+RequestTime = Annotated[AwareDatetime, BeforeValidator(only_rfc_3339), AfterValidator(_in_utc)]
 PaymentProof = Annotated[
     str, Field(pattern=r"^((pi|ch|py)_[A-Za-z0-9_]{1,250}|0x[0-9a-fA-F]{64})$")
 ]  # a payment intent, a charge, or the hash of a chain transaction
+SessionClaim = Annotated[str, Field(max_length=4096)]  # a JWT
 Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$", max_length=35)]
 
 
@@ -252,7 +267,7 @@ class RefundRequest(BaseModel):
     requested_at: RequestTime
     deposit_id: Identifier | None = None
     payment_proof: PaymentProof | None = None
-    session_claim: Annotated[str, Field(max_length=4096)] | None = None
+    session_claim: SessionClaim | None = None
     locale: Locale = "en"
 
     @classmethod

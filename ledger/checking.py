@@ -6,14 +6,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.digests import digest
-from domain.eligibility import DepositState, assess
+from domain.eligibility import assess
+from domain.findings import OVERDUE
 from domain.money import Money, TokenAmount
 from domain.payments import CardPaymentRef, PaymentFacts, PaymentRef
 from domain.policy import Policy
 from domain.refunds import (
     END_STATES,
     Channel,
-    OwnershipLevel,
     RefundState,
     RefundStatus,
     StatusReason,
@@ -25,10 +25,9 @@ from ledger.billing import payment_of
 from ledger.database import Database
 from ledger.endings import attend, end, hold_back, is_withdrawn, report_lost_payment, withdraw
 from ledger.findings import open_finding
-from ledger.intake import has_unread_proof, is_charge, proves
+from ledger.identifying import identify, missing, other_holder
+from ledger.intake import has_unread_proof, is_charge
 from ledger.tables import Deposit, OwnershipConfirmation, Refund, Withdrawal
-
-Missing = tuple[StatusReason, WaitingFor]
 
 # The waits that may run out, and what a refund is then ended for.
 EXPIRED_REASONS: dict[str, StatusReason] = {
@@ -73,24 +72,19 @@ class Checking:
             return cases.state_of(session, row), payment_of(session.get_one(Deposit, row.deposit_id))
 
     def _identify(self, session: Session, row: Refund) -> None:
-        own = list(session.scalars(select(Deposit).where(Deposit.account_id == row.account_id)))
-        on_rail = [deposit for deposit in own if deposit.rail == row.rail]
-        if row.deposit_id is None:
-            deposit = self._meant(session, row, on_rail)
-            row.deposit_id = deposit.id if deposit else None
-        meant = [it for it in on_rail if row.deposit_id in (None, it.id)]
-        proof_fails = row.payment_proof is not None and not any(proves(row.payment_proof, it) for it in meant)
-        if proof_fails and row.channel == Channel.TICKET:
+        found = identify(session, self._policy, row)
+        row.deposit_id = found.deposit_id
+        if found.proof_fails and row.channel == Channel.TICKET:
             cases.end_unpaid(session, self._database, row, RefundStatus.REJECTED, StatusReason.PROOF_MATCHES_NOTHING)
             return
-        missing = self._missing(row, proof_fails=proof_fails)
-        if missing is not None:
-            reason, waiting_for = missing
+        lacking = missing(self._policy, row, found)
+        if lacking is not None:
+            reason, waiting_for = lacking
             row.due_at = self._database.now() + timedelta(days=self._policy.handling.customer_wait_days)
             cases.move(session, self._database, row, RefundStatus.AWAITING_OWNERSHIP, reason, waiting_for=waiting_for)
             return
-        holder = cases.holder_of(session, row.deposit_id or "")
-        if holder is not None and holder.refund_id != row.id and holder.state == "active":
+        holder = other_holder(session, row, row.deposit_id or "")
+        if holder is not None:
             row.duplicate_of = holder.refund_id
             cases.end_unpaid(
                 session,
@@ -100,49 +94,6 @@ class Checking:
                 StatusReason.HELD_BY_OTHER_REFUND,
                 detail={"held_by": holder.refund_id},
             )
-
-    def _meant(self, session: Session, row: Refund, on_rail: list[Deposit]) -> Deposit | None:
-        """Return the deposit that is meant: named, proved, or the account's only one that could be."""
-        if row.asked_deposit_id is not None:
-            return next((deposit for deposit in on_rail if deposit.id == row.asked_deposit_id), None)
-        if row.payment_proof is not None:
-            proved = [deposit for deposit in on_rail if proves(row.payment_proof, deposit)]
-            return proved[0] if len(proved) == 1 else None
-        if len(on_rail) == 1:
-            return on_rail[0]
-        possible = [deposit for deposit in on_rail if self._could_be(session, row, deposit)]
-        if len(possible) == 1:
-            return possible[0]
-        # None could be paid back: the newest gives the customer the reasons that matter to them.
-        return max(on_rail, key=lambda it: (it.paid_at, it.id)) if not possible and on_rail else None
-
-    def _could_be(self, session: Session, row: Refund, deposit: Deposit) -> bool:
-        facts = cases.deposit_facts(session, row, deposit)
-        version = self._policy.version_for(deposit.paid_at, deposit.terms_version)
-        return (
-            facts.state == DepositState.OPEN
-            and facts.held_by_other_refund is None
-            and facts.charged_minor == 0
-            and timedelta(0) <= row.requested_at - deposit.paid_at.replace(microsecond=0)
-            and row.requested_at.replace(microsecond=0) - deposit.paid_at.replace(microsecond=0) <= version.window
-        )
-
-    def _missing(self, row: Refund, *, proof_fails: bool) -> Missing | None:
-        """Return what only the customer or an operator can add, the most basic first."""
-        confirmed = row.ownership == OwnershipLevel.OPERATOR_CONFIRMED
-        if row.channel == Channel.EMAIL and not confirmed:
-            if row.payment_proof is None:
-                return StatusReason.PROOF_MISSING, WaitingFor.PAYMENT_PROOF
-            if proof_fails:
-                return StatusReason.PROOF_MATCHES_NOTHING, WaitingFor.PAYMENT_PROOF
-        if row.deposit_id is None:
-            return StatusReason.DEPOSIT_AMBIGUOUS, WaitingFor.DEPOSIT
-        if OwnershipLevel(row.ownership) not in self._policy.handling.ownership_accepted:
-            return StatusReason.OWNERSHIP_UNPROVED, WaitingFor.OWNERSHIP
-        age = row.received_at - row.requested_at
-        if age > timedelta(hours=self._policy.handling.request_age_hours) and not row.is_request_time_confirmed:
-            return StatusReason.REQUEST_TIME_OLD, WaitingFor.REQUEST_TIME
-        return None
 
     def judge(self, refund_id: str, facts: PaymentFacts) -> RefundState:
         """Apply the rules and hold the deposit if they pass; a refund that is past judging stays as it is."""
@@ -238,7 +189,7 @@ class Checking:
                 open_finding(
                     session,
                     self._database,
-                    kind=f"overdue_{urgency}",
+                    kind=OVERDUE[urgency],
                     key=f"overdue/{row.id}/{row.status}/{row.attempt}/{urgency}",
                     evidence={"status": row.status, "attempt": row.attempt},
                     refund_id=row.id,

@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from domain.findings import FindingKind, kind_of
 from domain.payments import CardPayment, Dispute, PaymentFacts
 from domain.refunds import WITHDRAWABLE, Rail, RefundStatus, StatusReason, WaitingFor
 from ledger import cases
@@ -65,9 +66,9 @@ def hold_back(session: Session, database: Database, row: Refund, reason: StatusR
     open_finding(
         session,
         database,
-        kind=reason.value,
+        kind=kind_of(reason),
         key=f"refund/{row.id}/{row.attempt}/held_back/{reason}",
-        evidence={"attempt": row.attempt},
+        evidence={"attempt": row.attempt, "rail": row.rail},
         refund_id=row.id,
     )
 
@@ -79,9 +80,9 @@ def attend(session: Session, database: Database, row: Refund, reason: StatusReas
     open_finding(
         session,
         database,
-        kind=reason.value,
+        kind=kind_of(reason),
         key=f"refund/{row.id}/{row.attempt}/{reason}/{row.version}",
-        evidence={"attempt": row.attempt},
+        evidence={"attempt": row.attempt, "rail": row.rail},
         refund_id=row.id,
     )
 
@@ -95,7 +96,7 @@ def report_lost_payment(session: Session, database: Database, row: Refund, facts
     open_finding(
         session,
         database,
-        kind="payment_went_back",
+        kind=FindingKind.PAYMENT_WENT_BACK,
         key=f"payment_went_back/{row.deposit_id}/{facts.dispute}/{facts.refunded_minor}",
         evidence={
             "deposit_id": row.deposit_id,

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from domain.allocation import Source, allocate
 from domain.eligibility import DepositState
 from domain.errors import Conflict, InsufficientBalance, InvalidRequest, PaymentTaken
+from domain.findings import FindingKind
 from domain.payments import CardPaymentRef, PaymentRef
 from domain.payouts import DEAD
 from domain.policy import Policy
@@ -163,7 +164,7 @@ class Feed:
             open_finding(
                 session,
                 self._database,
-                kind="order_shortfall",
+                kind=FindingKind.ORDER_SHORTFALL,
                 key=f"order_shortfall/{order.id}/{order.moves}",
                 evidence={"order_id": order.id, "missing_minor": missing, "currency": order.currency},
             )

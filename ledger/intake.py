@@ -56,7 +56,7 @@ class Intake:
             if row is not None and row.requester == DIRECT.name != requester.name:
                 _refuse_other_account(session, row, request)
             if row is None:
-                account = self._check(session, request)
+                account = self.check(session, request)
                 row = self._insert(session, request, requester, account)
             elif self._answers_what_was_missing(session, row, request):
                 cases.note(session, self._database, row, "proof.received", actor=requester.name)
@@ -67,7 +67,8 @@ class Intake:
         """Write the row of a refund whose run was started without the API: nobody vouches for the requester."""
         return self.accept(request, DIRECT)
 
-    def _check(self, session: Session, request: RefundRequest) -> Account:
+    def check(self, session: Session, request: RefundRequest) -> Account:
+        """Raise `InvalidRequest` for what no refund can come of; return the account that is meant."""
         skew = timedelta(seconds=self._policy.handling.clock_skew_seconds)
         if request.requested_at - self._database.now() > skew:
             raise InvalidRequest("requested_at", "not_in_future", "lies in the future")
@@ -114,7 +115,7 @@ class Intake:
             account_id=account.id,
             rail=request.rail.value,
             asked_deposit_id=request.deposit_id,
-            payment_proof=_normalised(request.payment_proof),
+            payment_proof=normalised(request.payment_proof),
             locale=request.locale,
             requested_at=request.requested_at,
             received_at=now,
@@ -135,7 +136,7 @@ class Intake:
         """Tell whether a repeated mail brings the proof that the first one lacked."""
         if request.payment_proof is None or row.waiting_for != "payment_proof":
             return False
-        proof = _normalised(request.payment_proof)
+        proof = normalised(request.payment_proof)
         if proof == row.payment_proof or proof_rail(request.payment_proof) != row.rail:
             return False
         # The wrong proof is forgotten: what is missing is now a proof that nobody has read yet.
@@ -173,7 +174,8 @@ def proves(proof: str, deposit: Deposit) -> bool:
     return proof == deposit.payment_intent or proof.lower() == deposit.tx_hash
 
 
-def _normalised(proof: str | None) -> str | None:
+def normalised(proof: str | None) -> str | None:
+    """Return a proof in the one form in which it is compared."""
     return proof.lower() if proof is not None and proof.startswith("0x") else proof
 
 

@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from domain.findings import FindingKind
 from domain.outbox import QueuedPayout, SentPayout, Sign
 from domain.payouts import PayoutOutcome, PayoutStatus
 from domain.refunds import StatusReason
@@ -101,9 +102,14 @@ class Outbox:
             open_finding(
                 session,
                 self._database,
-                kind="wallet_paused",
+                kind=FindingKind.WALLET_PAUSED,
                 key=f"wallet/{wallet.chain_id}/{wallet.address}/{wallet.next_nonce}",
-                evidence={"next_nonce": wallet.next_nonce, "finalized_nonce": view.nonce_finalized},
+                evidence={
+                    "chain_id": wallet.chain_id,
+                    "wallet": wallet.address,
+                    "next_nonce": wallet.next_nonce,
+                    "finalized_nonce": view.nonce_finalized,
+                },
             )
         return wallet.pause_reason is not None
 
@@ -124,7 +130,7 @@ class Outbox:
                 open_finding(
                     session,
                     self._database,
-                    kind="payout_delayed",
+                    kind=FindingKind.PAYOUT_DELAYED,
                     key=f"payout_delayed/{queued.refund_id}/{queued.attempt}",
                     evidence={"attempt": queued.attempt, "cause": cause[:200]},
                     refund_id=queued.refund_id,
@@ -150,9 +156,14 @@ class Outbox:
             open_finding(
                 session,
                 self._database,
-                kind="wallet_low",
+                kind=FindingKind.WALLET_LOW,
                 key=f"wallet_low/{chain_id}/{address}/{self._database.now():%Y-%m-%d}",
-                evidence={"needed_base_units": str(needed), "balance_base_units": str(balance)},
+                evidence={
+                    "chain_id": chain_id,
+                    "wallet": address,
+                    "needed_base_units": str(needed),
+                    "balance_base_units": str(balance),
+                },
             )
 
     def sent(self, chain_id: int, address: str) -> list[SentPayout]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from domain.decisions import Action, Standing
 from domain.errors import NotFound
+from domain.findings import FindingKind
 from domain.money import Money
 from domain.payments import ChainPaymentRef, PaymentFacts, PaymentRef
 from domain.payouts import DEAD, CardPayout, PayoutOutcome, PayoutStatus
@@ -244,7 +245,7 @@ def _settle_again(session: Session, database: Database, row: Refund, payout: Pay
         open_finding(
             session,
             database,
-            kind="dead_payout_moved",
+            kind=FindingKind.DEAD_PAYOUT_MOVED,
             key=f"payout/{payout.refund_id}/{payout.attempt}/moved",
             evidence={"attempt": payout.attempt, "was": payout.status, "provider_ref": outcome.provider_ref},
             refund_id=payout.refund_id,

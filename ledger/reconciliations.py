@@ -10,14 +10,13 @@ from sqlalchemy.orm import Session
 from domain.book_runs import BooksOutcome, CloseBooks, OpenBooks
 from domain.differences import KEY_PREFIX, Difference
 from domain.errors import Conflict, NotFound
+from domain.findings import FindingKind
 from ledger import audit
 from ledger.database import Database
-from ledger.findings import open_finding
+from ledger.findings import close_finding, open_finding, subject_of
 from ledger.tables import Finding, Reconciliation
 
 SCHEDULE = "schedule"
-CLOSED_AS_GONE = "reconciliation"
-SUBJECT_LENGTH_MAX = 160
 
 
 class Reconciliations:
@@ -57,22 +56,16 @@ class Reconciliations:
         with self._database.write() as session:
             for difference in differences:
                 found = session.scalar(select(Finding).where(Finding.key == difference.key))
-                if found is None:
-                    self._open(session, scope, difference)
-                elif found.closed_at is not None and found.evidence.get("closed_by") == CLOSED_AS_GONE:
-                    found.closed_at = None
-                    found.evidence = _evidence(scope, difference)
-                    self._tell(session, "finding.reopened", found)
-
-    def _open(self, session: Session, scope: str, difference: Difference) -> None:
-        open_finding(
-            session,
-            self._database,
-            kind=difference.kind.value,
-            key=difference.key,
-            evidence=_evidence(scope, difference),
-            refund_id=difference.refund_id,
-        )
+                if found is not None and found.closed_by is not None:
+                    continue
+                open_finding(
+                    session,
+                    self._database,
+                    kind=FindingKind(difference.kind),
+                    key=difference.key,
+                    evidence=_evidence(scope, difference),
+                    refund_id=difference.refund_id,
+                )
 
     def close(self, asked: CloseBooks) -> BooksOutcome:
         """Close the findings whose difference is gone, and write the report; a second call returns the first's."""
@@ -83,7 +76,14 @@ class Reconciliations:
                 row.report = _report(session, asked, closed)
                 row.status, row.finished_at = row.report["outcome"], self._database.now()
                 told = {name: row.report[name] for name in ("outcome", "compared", "under_way_count")}
-                self._append(session, "reconciliation.finished", row.id, told)
+                audit.append(
+                    session,
+                    at=row.finished_at,
+                    actor="service",
+                    event="reconciliation.finished",
+                    subject=subject_of(row.id),
+                    detail=told,
+                )
             return BooksOutcome(
                 reconciliation_id=row.id,
                 outcome=row.report["outcome"],
@@ -104,28 +104,10 @@ class Reconciliations:
             is_newer = finding.opened_at >= (row.started_at or finding.opened_at)
             if finding.key in seen or finding.evidence.get("scope") not in looked_at or is_outside or is_newer:
                 continue
-            finding.closed_at = self._database.now()
-            note = f"gone at reconciliation {row.id}"
-            finding.evidence = finding.evidence | {"closed_by": CLOSED_AS_GONE, "note": note}
-            self._tell(session, "finding.closed", finding, {"note": note})
+            reason = f"gone at reconciliation {row.id}"
+            close_finding(session, self._database.now(), finding, operator=None, reason=reason)
             closed.append(finding.id)
         return closed
-
-    def _tell(self, session: Session, event: str, finding: Finding, detail: dict[str, Any] | None = None) -> None:
-        self._append(session, event, finding.key, detail or {}, finding.refund_id)
-
-    def _append(
-        self, session: Session, event: str, subject: str, detail: dict[str, Any], refund_id: str | None = None
-    ) -> None:
-        audit.append(
-            session,
-            at=self._database.now(),
-            actor="service",
-            event=event,
-            refund_id=refund_id,
-            subject=subject[:SUBJECT_LENGTH_MAX],
-            detail=detail,
-        )
 
     def get(self, reconciliation_id: str) -> dict[str, Any]:
         """Return one reconciliation with its report, or raise `NotFound`."""

@@ -7,6 +7,7 @@ from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from domain.errors import NotFound
+from domain.findings import FindingKind
 from domain.refunds import RefundStatus
 from ledger import books, cases
 from ledger.billing import payment_of
@@ -80,19 +81,49 @@ class Views:
             ]
 
     def open_findings(self) -> list[Picture]:
-        """List what a person must look at, oldest first."""
+        """List all that a person must look at now, oldest first."""
+        return self.findings()
+
+    def findings(
+        self,
+        *,
+        kind: FindingKind | None = None,
+        refund_id: str | None = None,
+        is_open: bool = True,
+        after: int = 0,
+        limit: int | None = None,
+    ) -> list[Picture]:
+        """List findings, oldest first; `after` is the id of the last one already seen."""
+        query = select(Finding).where(Finding.id > after).order_by(Finding.id).limit(limit)
+        query = query.where(Finding.closed_at.is_(None) if is_open else Finding.closed_at.is_not(None))
+        if kind is not None:
+            query = query.where(Finding.kind == kind)
+        if refund_id is not None:
+            query = query.where(Finding.refund_id == refund_id)
         with self._database.read() as session:
-            rows = session.scalars(select(Finding).where(Finding.closed_at.is_(None)).order_by(Finding.id))
-            return [
-                {
-                    "id": row.id,
-                    "kind": row.kind,
-                    "refund_id": row.refund_id,
-                    "evidence": row.evidence,
-                    "opened_at": row.opened_at,
-                }
-                for row in rows
-            ]
+            return [_finding(row) for row in session.scalars(query)]
+
+    def finding(self, finding_id: int) -> Picture:
+        """Return one finding, open or closed."""
+        with self._database.read() as session:
+            row = session.get(Finding, finding_id)
+            if row is None:
+                raise NotFound("finding", str(finding_id))
+            return _finding(row)
+
+
+def _finding(row: Finding) -> Picture:
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "refund_id": row.refund_id,
+        "evidence": row.evidence,
+        "openings": row.openings,
+        "opened_at": row.opened_at,
+        "closed_at": row.closed_at,
+        "closed_by": row.closed_by,
+        "closed_reason": row.closed_reason,
+    }
 
 
 def _summary(session: Session, row: Refund) -> Picture:

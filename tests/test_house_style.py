@@ -9,9 +9,14 @@ from pathlib import Path
 import pytest
 
 from api.problems import ProblemType
+from domain.decisions import ResolutionAction
 from domain.differences import DifferenceKind
+from domain.eligibility import AccountStatus
+from domain.findings import FindingKind, Remedy
 from domain.payouts import PayoutStatus
-from domain.refunds import RefundStatus, StatusReason, WaitingFor
+from domain.people import Role
+from domain.rails import RailWait
+from domain.refunds import Channel, OwnershipLevel, RefundStatus, StatusReason, WaitingFor
 from domain.verdicts import Rule
 from ledger.audit_chain import BreakKind
 
@@ -102,15 +107,28 @@ def test_lock_files_hold_hashes_and_no_addresses() -> None:
     assert '"integrity"' in (ROOT / "package-lock.json").read_text()
 
 
-@pytest.mark.parametrize(
-    "words",
-    [RefundStatus, StatusReason, WaitingFor, PayoutStatus, Rule, ProblemType, DifferenceKind, BreakKind],
-    ids=lambda it: it.__name__,
-)
+CLOSED_LISTS: list[type[StrEnum]] = [
+    *(RefundStatus, StatusReason, WaitingFor, PayoutStatus, Rule, ProblemType, FindingKind, Remedy, RailWait),
+    *(Role, AccountStatus, Channel, OwnershipLevel, ResolutionAction, DifferenceKind, BreakKind),
+]
+
+
+@pytest.mark.parametrize("words", CLOSED_LISTS, ids=lambda it: it.__name__)
 def test_the_glossary_explains_every_word_of_the_closed_lists(words: type[StrEnum]) -> None:
     glossary = (ROOT / "docs" / "glossary.md").read_text()
 
     assert [word.value for word in words if f"`{word.value}`" not in glossary] == []
+
+
+def test_the_glossary_explains_every_code_that_a_rule_can_give() -> None:
+    glossary = (ROOT / "docs" / "glossary.md").read_text()
+    rules = (ROOT / "domain" / "eligibility.py").read_text()
+    chain = "".join(path.read_text() for path in tracked("gateways/evm/*.py"))
+    codes = set(re.findall(r'Outcome\.[A-Z]+,\s*"([a-z_]+)"', rules))
+    codes |= set(re.findall(r'^[A-Z_]+ = "([a-z_]+)"', chain, re.MULTILINE))
+
+    assert {"in_window", "clean", "sender_is_contract"} <= codes
+    assert [code for code in sorted(codes) if f"`{code}`" not in glossary] == []
 
 
 def test_the_readme_names_verbs_that_make_has() -> None:

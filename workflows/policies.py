@@ -42,6 +42,14 @@ READ: Profile = {
     "retry_policy": _backoff(1, 60),
 }
 
+# A dry run: somebody waits for the answer, and asking again costs nothing.
+CHECK: Profile = {
+    "start_to_close_timeout": timedelta(seconds=10),
+    "schedule_to_close_timeout": timedelta(seconds=12),
+    "heartbeat_timeout": HEARTBEAT_TIMEOUT,
+    "retry_policy": _backoff(0.5, 2),
+}
+
 # Moving money: after a quarter of an hour without an answer people hear of it, and the run goes on looking.
 MONEY: Profile = {
     "start_to_close_timeout": timedelta(seconds=120),

@@ -25,6 +25,7 @@ SENTENCES = {
     "disputed": "您的银行正在处理这笔银行卡付款的争议。",
     "refunded_outside": "这笔银行卡付款已通过其他途径退款。",
     "account_suspended": "该账户已被暂停。",
+    "account_closed": "该账户已关闭，需由人工判断是谁在申请。",
     "held_by_other_refund": "退款 {other} 正在退还这笔充值。",
     "clean": "没有争议，没有其他退款，账户状态正常。",
     "not_a_card": "这笔付款不是用银行卡支付的。",

@@ -26,6 +26,7 @@ SENTENCES = {
     "disputed": "The card payment is disputed at the customer's bank.",
     "refunded_outside": "The card payment was refunded outside this service.",
     "account_suspended": "The account is suspended.",
+    "account_closed": "The account is closed; a person must judge who is asking.",
     "held_by_other_refund": "Refund {other} is paying this deposit back.",
     "clean": "No dispute, no other refund, and the account is in good standing.",
     "not_a_card": "The payment was not made by card.",

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.columns import WholeNumber
@@ -84,14 +84,3 @@ class ChainTransaction(Row):
     sends: Mapped[int] = mapped_column(default=0)
     last_answer: Mapped[str | None] = mapped_column(String(32))
     signed_at: Mapped[datetime]
-
-
-class RailStop(Row):
-    """A rail that may not pay now."""
-
-    __tablename__ = "rail_stops"
-
-    rail: Mapped[str] = mapped_column(String(8), primary_key=True)
-    operator: Mapped[str] = mapped_column(ForeignKey("clients.name"))
-    reason: Mapped[str] = mapped_column(Text)
-    stopped_at: Mapped[datetime]

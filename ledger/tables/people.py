@@ -9,7 +9,10 @@ from ledger.tables.base import Json, Row
 
 
 class Client(Row):
-    """Who may call the API: machines (billing, help desk) and operators. Tokens are stored hashed."""
+    """Who may call the API: machines (billing, help desk) and operators. Tokens are stored hashed.
+
+    `note` is why the right to call was last taken away or given back.
+    """
 
     __tablename__ = "clients"
 
@@ -17,6 +20,8 @@ class Client(Row):
     role: Mapped[str] = mapped_column(String(16))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     is_active: Mapped[bool] = mapped_column(default=True)
+    note: Mapped[str | None] = mapped_column(Text)
+    note_salt: Mapped[str | None] = mapped_column(String(32))
 
 
 class OwnershipConfirmation(Row):

@@ -82,8 +82,12 @@ class Finding(Row):
     kind: Mapped[str] = mapped_column(String(40))
     refund_id: Mapped[str | None] = mapped_column(ForeignKey("refunds.id"), index=True)
     evidence: Mapped[Json]
+    openings: Mapped[int] = mapped_column(default=1)
     opened_at: Mapped[datetime]
     closed_at: Mapped[datetime | None]
+    closed_by: Mapped[str | None] = mapped_column(ForeignKey("clients.name"))
+    closed_reason: Mapped[str | None] = mapped_column(Text)
+    salt: Mapped[str | None] = mapped_column(String(32))
 
 
 class Message(Row):

@@ -9,12 +9,15 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from api.services import Services
 from domain.book_runs import ReconcileRequest
+from domain.checks import CheckOutcome, CheckRequest
 from domain.errors import TryAgain
 from domain.people import Role
 from domain.refunds import TicketRef
 from ledger.figures import Figures
+from ledger.idempotency import KeyedAnswers
+from ledger.previews import Previews
 from ledger.reconciliations import Reconciliations
-from tests.ledger.scene import PEOPLE, Scene
+from tests.ledger.scene import PAID_CARD, PEOPLE, Scene
 
 CALLERS = {"shop": Role.BILLING, **PEOPLE}
 ACCOUNT = {"username": "user1", "email": "user1@example.com", "status": "active"}
@@ -61,6 +64,7 @@ class RecordingRuns:
     remembers: str = "first"
     calls: int = 0
     reconciled: list[ReconcileRequest] = field(default_factory=list)
+    previews: Previews | None = None
 
     async def connect(self) -> None:
         return None
@@ -84,6 +88,11 @@ class RecordingRuns:
             raise TryAgain("away")
         self.reconciled.append(request)
 
+    async def check(self, request: CheckRequest) -> CheckOutcome:
+        if self.is_away or self.previews is None:
+            raise TryAgain("away")
+        return self.previews.judge(request, PAID_CARD)
+
     async def is_reachable(self) -> bool:
         return not self.is_away
 
@@ -92,7 +101,7 @@ class Front:
     """What a caller sees, and a look behind it."""
 
     def __init__(self, scene: Scene) -> None:
-        self.scene, self.runs = scene, RecordingRuns()
+        self.scene, self.runs = scene, RecordingRuns(previews=scene.previews)
         for name, role in CALLERS.items():
             scene.clients.add(name, role, actor="setup", token=token_of(name))
         self.services = Services(
@@ -102,6 +111,10 @@ class Front:
             feed=scene.feed,
             views=scene.views,
             clients=scene.clients,
+            answers=KeyedAnswers(scene.database),
+            findings=scene.findings_desk,
+            rails=scene.rails,
+            previews=scene.previews,
             news=scene.news,
             figures=Figures(scene.database, scene.policy),
             reconciliations=Reconciliations(scene.database),

@@ -7,7 +7,11 @@ import pytest
 from api.problems import ProblemType
 from domain.decisions import Action, ResolutionAction
 from domain.differences import DifferenceKind
+from domain.eligibility import AccountStatus
+from domain.findings import FindingKind, Remedy
 from domain.payouts import PayoutStatus
+from domain.people import Role
+from domain.rails import RailWait
 from domain.refunds import Channel, OwnershipLevel, Rail, RefundStatus, StatusReason, WaitingFor
 from domain.verdicts import Outcome, Rule
 from ledger.audit_chain import BreakKind
@@ -28,6 +32,11 @@ CLOSED_LISTS = [
     ResolutionAction,
     BreakKind,
     DifferenceKind,
+    FindingKind,
+    Remedy,
+    RailWait,
+    Role,
+    AccountStatus,
 ]
 
 

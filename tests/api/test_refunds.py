@@ -37,17 +37,6 @@ def test_same_ticket_again_returns_the_same_refund_whatever_else_it_says(front: 
     assert len(front.refunds()) == 1
 
 
-def test_idempotency_key_is_accepted_and_the_ticket_stays_the_key(front: Front) -> None:
-    front.scene.funded()
-
-    for ticket in ("1", "2"):
-        body = REQUEST | {"ticket": {"system": "desk", "id": ticket}}
-        answer = front.call("desk", "POST", "/v1/refunds", body, headers={"Idempotency-Key": "same"})
-        assert answer.status_code == 202
-
-    assert len(front.refunds()) == 2
-
-
 def test_account_can_be_named_by_username_as_a_mail_does(front: Front) -> None:
     front.scene.funded()
 

@@ -192,7 +192,6 @@ def test_facts_of_another_rail_are_a_bug_and_no_verdict(payment: CardPayment, re
     ("books", "payment", "code"),
     [
         pytest.param({}, {}, "clean", id="nothing against it"),
-        pytest.param({"account_status": AccountStatus.CLOSED}, {}, "clean", id="closed account"),
         pytest.param({"account_status": AccountStatus.SUSPENDED}, {}, "account_suspended", id="suspended account"),
         pytest.param({"state": DepositState.REFUNDED}, {}, "already_refunded", id="refunded by us"),
         pytest.param({"state": DepositState.CHARGED_BACK}, {}, "charged_back", id="charged back"),
@@ -206,6 +205,14 @@ def test_nothing_may_stand_against_the_deposit(books: dict[str, Any], payment: d
     result = judge(CARD.model_copy(update=payment), **books).result(Rule.CLEAN)
 
     assert (result.outcome, result.code) == (PASS if code == "clean" else FAIL, code)
+
+
+def test_closed_account_is_for_a_person_to_judge_unless_something_else_decides() -> None:
+    closed = judge(account_status=AccountStatus.CLOSED)
+    held = judge(account_status=AccountStatus.CLOSED, held_by_other_refund="rf_2").result(Rule.CLEAN)
+
+    assert (closed.outcome, closed.to_acknowledge) == (REVIEW, ("account_closed",))
+    assert (held.outcome, held.code) == (FAIL, "held_by_other_refund")
 
 
 def test_the_refund_that_holds_the_deposit_is_named() -> None:

@@ -22,12 +22,15 @@ from ledger.checking import Checking
 from ledger.clients import Clients
 from ledger.database import Database
 from ledger.feed import Feed
+from ledger.findings import Findings
 from ledger.intake import Intake, Requester
 from ledger.messages import Messages
 from ledger.news import News
 from ledger.outbox import Outbox
 from ledger.payouts import Payouts
+from ledger.previews import Previews
 from ledger.progress import Progress
+from ledger.rails import Rails
 from ledger.records import NewConfirmation, NewDecision, NewResolution, Records
 from ledger.tables import Client, Deposit, Finding, Hold, Payout, Refund
 from ledger.views import Picture, Views
@@ -84,6 +87,7 @@ class Scene:
         self._numbers = count(1)
         self.govern(rules or policy())
         self.clients, self.outbox = Clients(database), Outbox(database)
+        self.findings_desk, self.rails = Findings(database), Rails(database)
         self.views, self.news, self.messages = Views(database), News(database), Messages(database)
 
     def govern(self, rules: Policy) -> None:
@@ -91,6 +95,7 @@ class Scene:
         self.policy, database = rules, self.database
         self.feed, self.intake = Feed(database, rules), Intake(database, rules)
         self.checking, self.records = Checking(database, rules), Records(database, rules)
+        self.previews = Previews(database, rules)
         self.progress, self.payouts = Progress(database, rules), Payouts(database, rules, {CHAIN_ID: WALLET})
 
     # --- billing

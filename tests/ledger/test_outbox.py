@@ -188,7 +188,12 @@ def test_a_shortage_is_told_once_a_day(scene: Scene) -> None:
         scene.outbox.low_on_funds(CHAIN_ID, WALLET, needed=10**30, balance=1)
 
     (finding,) = scene.views.open_findings()
-    assert finding["evidence"] == {"needed_base_units": str(10**30), "balance_base_units": "1"}
+    assert finding["evidence"] == {
+        "chain_id": CHAIN_ID,
+        "wallet": WALLET,
+        "needed_base_units": str(10**30),
+        "balance_base_units": "1",
+    }
 
 
 def test_the_node_s_answer_is_kept_and_moves_nothing(scene: Scene, signed: str) -> None:

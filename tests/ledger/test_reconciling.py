@@ -258,7 +258,7 @@ def test_a_difference_that_is_gone_is_closed_with_a_note_and_opened_again_when_i
     outside.refunds = []
     back = reconcile(outside)
 
-    assert (mended.outcome, closed.evidence["note"]) == (
+    assert (mended.outcome, closed.closed_reason) == (
         "clean",
         f"gone at reconciliation {mended.reconciliation_id}",
     )

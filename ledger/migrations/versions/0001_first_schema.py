@@ -51,6 +51,8 @@ def upgrade() -> None:
         sa.Column("role", sa.String(length=16), nullable=False),
         sa.Column("token_hash", sa.String(length=64), nullable=False),
         sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.Column("note_salt", sa.String(length=32), nullable=True),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_clients")),
         sa.UniqueConstraint("token_hash", name=op.f("uq_clients_token_hash")),
     )
@@ -131,6 +133,22 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_orders_account_id"), ["account_id"], unique=False)
 
     op.create_table(
+        "keyed_answers",
+        sa.Column("caller", sa.String(length=128), nullable=False),
+        sa.Column("route", sa.String(length=128), nullable=False),
+        sa.Column("key_hash", sa.String(length=64), nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
+        sa.Column("said_hash", sa.String(length=64), nullable=False),
+        sa.Column("claim", sa.String(length=32), nullable=False),
+        sa.Column("claimed_at", ledger.columns.UtcTime(), nullable=False),
+        sa.Column("status", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("body", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("caller", "route", "key_hash", name=op.f("pk_keyed_answers")),
+    )
+    with op.batch_alter_table("keyed_answers", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_keyed_answers_claimed_at"), ["claimed_at"], unique=False)
+
+    op.create_table(
         "rail_stops",
         sa.Column("rail", sa.String(length=8), nullable=False),
         sa.Column("operator", sa.String(length=128), nullable=False),
@@ -139,6 +157,21 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["operator"], ["clients.name"], name=op.f("fk_rail_stops_operator")),
         sa.PrimaryKeyConstraint("rail", name=op.f("pk_rail_stops")),
     )
+    op.create_table(
+        "rail_words",
+        sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("rail", sa.String(length=8), nullable=False),
+        sa.Column("act", sa.String(length=8), nullable=False),
+        sa.Column("operator", sa.String(length=128), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("salt", sa.String(length=32), nullable=False),
+        sa.Column("recorded_at", ledger.columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["operator"], ["clients.name"], name=op.f("fk_rail_words_operator")),
+        sa.PrimaryKeyConstraint("seq", name=op.f("pk_rail_words")),
+    )
+    with op.batch_alter_table("rail_words", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_rail_words_rail"), ["rail"], unique=False)
+
     op.create_table(
         "order_parts",
         sa.Column("order_id", sa.String(length=128), nullable=False),
@@ -261,8 +294,13 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("refund_id", sa.String(length=32), nullable=True),
         sa.Column("evidence", sa.JSON(), nullable=False),
+        sa.Column("openings", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("opened_at", ledger.columns.UtcTime(), nullable=False),
         sa.Column("closed_at", ledger.columns.UtcTime(), nullable=True),
+        sa.Column("closed_by", sa.String(length=128), nullable=True),
+        sa.Column("closed_reason", sa.Text(), nullable=True),
+        sa.Column("salt", sa.String(length=32), nullable=True),
+        sa.ForeignKeyConstraint(["closed_by"], ["clients.name"], name=op.f("fk_findings_closed_by")),
         sa.ForeignKeyConstraint(["refund_id"], ["refunds.id"], name=op.f("fk_findings_refund_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_findings")),
         sa.UniqueConstraint("key", name=op.f("uq_findings_key")),

@@ -1,0 +1,178 @@
+"""What a person may have to look at, and what they may do about it: two closed lists, joined by one table."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class FindingKind(StrEnum):
+    """What was found; explained in the glossary. The kinds up to `refunded_outside` are a refund's own reasons."""
+
+    ORDERS_PENDING = "orders_pending"
+    PAYMENT_UNSETTLED = "payment_unsettled"
+    RAIL_STOPPED = "rail_stopped"
+    FACTS_UNAVAILABLE = "facts_unavailable"
+    ROUTE_UNKNOWN = "route_unknown"
+    PAYOUT_UNKNOWN = "payout_unknown"
+    PAYOUT_REFUSED = "payout_refused"
+    PAYOUT_FAILED = "payout_failed"
+    PAYOUT_CANCELED = "payout_canceled"
+    PAYOUT_REVERTED = "payout_reverted"
+    PAYOUT_REORGED = "payout_reorged"
+    PAYOUT_DISPUTED = "payout_disputed"
+    REFUNDED_OUTSIDE = "refunded_outside"
+    NEEDS_ATTENTION = "needs_attention"
+    OVERDUE_REMINDER = "overdue_reminder"
+    OVERDUE_ESCALATION = "overdue_escalation"
+    PAYMENT_WENT_BACK = "payment_went_back"
+    DEAD_PAYOUT_MOVED = "dead_payout_moved"
+    PAYOUT_DELAYED = "payout_delayed"
+    ORDER_SHORTFALL = "order_shortfall"
+    WALLET_PAUSED = "wallet_paused"
+    WALLET_LOW = "wallet_low"
+    RAIL_STOP = "rail_stop"
+    # What a reconciliation finds: the kinds of difference.
+    PAID_NOT_BOOKED = "paid_not_booked"
+    BOOKED_NOT_PAID = "booked_not_paid"
+    AMOUNT_DIFFERS = "amount_differs"
+    DESTINATION_DIFFERS = "destination_differs"
+    PAID_TWICE = "paid_twice"
+    UNOWNED_PAYMENT = "unowned_payment"
+    HOLD_WITHOUT_REFUND = "hold_without_refund"
+    REFUND_WITHOUT_PROGRESS = "refund_without_progress"
+    BOOKS_UNBALANCED = "books_unbalanced"
+
+
+OVERDUE: Mapping[str, FindingKind] = {
+    "reminder": FindingKind.OVERDUE_REMINDER,
+    "escalation": FindingKind.OVERDUE_ESCALATION,
+}
+
+
+def kind_of(reason: str | None) -> FindingKind:
+    """Return the kind under which a refund's reason is found; an unforeseen reason must not stop a refund."""
+    return next((kind for kind in FindingKind if kind == reason), FindingKind.NEEDS_ATTENTION)
+
+
+class Remedy(StrEnum):
+    """What a person may do; explained in the glossary."""
+
+    LOOK_AGAIN = "look_again"
+    RETRY = "retry"
+    PAID_OUTSIDE = "paid_outside"
+    GIVE_UP = "give_up"
+    DECIDE = "decide"
+    CONFIRM_OWNERSHIP = "confirm_ownership"
+    DECIDE_ORDER = "decide_order"
+    START_RAIL = "start_rail"
+    STOP_RAIL = "stop_rail"
+    MEND_PROVIDER = "mend_provider"
+    ANSWER_DISPUTE = "answer_dispute"
+    SETTLE_ACCOUNT = "settle_account"
+    SEEK_MONEY = "seek_money"
+    SECURE_WALLET = "secure_wallet"
+    FUND_WALLET = "fund_wallet"
+    WAKE_RUN = "wake_run"
+    MEND_BOOKS = "mend_books"
+    CLOSE = "close"
+
+
+class Advice(NamedTuple):
+    """A remedy in words, and the call that carries it out; None where it is done outside this service."""
+
+    words: str
+    call: tuple[str, str] | None = None
+    body: Mapping[str, str] = {}
+
+
+RESOLUTION = ("POST", "/v1/refunds/{refund_id}/resolution")
+
+ADVICE: Mapping[Remedy, Advice] = {
+    Remedy.LOOK_AGAIN: Advice(
+        "Ask the card processor or the chain once more what became of it.", RESOLUTION, {"action": "look_again"}
+    ),
+    Remedy.RETRY: Advice(
+        "Pay once more, where the payout is certainly dead; it must be approved anew.",
+        RESOLUTION,
+        {"action": "retry"},
+    ),
+    Remedy.PAID_OUTSIDE: Advice(
+        "Say, with evidence, that the customer was paid by other means.", RESOLUTION, {"action": "paid_outside"}
+    ),
+    Remedy.GIVE_UP: Advice("End the refund unpaid; what is held is given back.", RESOLUTION, {"action": "give_up"}),
+    Remedy.DECIDE: Advice("Approve or reject the refund.", ("POST", "/v1/refunds/{refund_id}/decisions")),
+    Remedy.CONFIRM_OWNERSHIP: Advice(
+        "Confirm or deny that the requester owns the account.", ("POST", "/v1/refunds/{refund_id}/ownership")
+    ),
+    Remedy.DECIDE_ORDER: Advice(
+        "Let billing charge or cancel the pending order; the refund then goes on by itself.",
+        ("PUT", "/v1/orders/{order_id}"),
+    ),
+    Remedy.START_RAIL: Advice("Start the rail again; two people are needed.", ("POST", "/v1/rails/{rail}/start")),
+    Remedy.STOP_RAIL: Advice(
+        "Stop the rail until it is explained; one person may.", ("POST", "/v1/rails/{rail}/stop")
+    ),
+    Remedy.MEND_PROVIDER: Advice(
+        "See whether the card processor, the node or our keys for them are at fault; the refund goes on by itself."
+    ),
+    Remedy.ANSWER_DISPUTE: Advice("Answer the dispute at the card processor; its end is seen by itself."),
+    Remedy.SETTLE_ACCOUNT: Advice("Settle what is owed with the customer, or write it off, in billing."),
+    Remedy.SEEK_MONEY: Advice("See where the money is, by the reference, and whether the deposit was paid twice."),
+    Remedy.SECURE_WALLET: Advice(
+        "Find out who used the wallet's key: a restored database, another program, or a thief. It stays paused."
+    ),
+    Remedy.FUND_WALLET: Advice("Send coin to the wallet; its payouts go on by themselves."),
+    Remedy.WAKE_RUN: Advice(
+        "See whether a worker is at work and Temporal answers (`refunds doctor`); the run then goes on by itself."
+    ),
+    Remedy.MEND_BOOKS: Advice(
+        "Compare the account's postings with its deposits and orders: somebody changed the database by hand, or this "
+        "service has a fault. Do not close it before it is explained."
+    ),
+    Remedy.CLOSE: Advice(
+        "Close the finding, with a reason, once the matter is settled.", ("POST", "/v1/findings/{id}/close")
+    ),
+}
+
+_DEAD = (Remedy.RETRY, Remedy.PAID_OUTSIDE, Remedy.GIVE_UP)
+_OVERDUE = (Remedy.DECIDE, Remedy.CONFIRM_OWNERSHIP, Remedy.LOOK_AGAIN)
+
+_REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
+    FindingKind.ORDERS_PENDING: (Remedy.DECIDE_ORDER, Remedy.LOOK_AGAIN, Remedy.GIVE_UP),
+    FindingKind.PAYMENT_UNSETTLED: (Remedy.MEND_PROVIDER, Remedy.LOOK_AGAIN, Remedy.GIVE_UP),
+    FindingKind.RAIL_STOPPED: (Remedy.START_RAIL, Remedy.MEND_PROVIDER, Remedy.LOOK_AGAIN),
+    FindingKind.FACTS_UNAVAILABLE: (Remedy.MEND_PROVIDER, Remedy.LOOK_AGAIN, Remedy.GIVE_UP),
+    FindingKind.ROUTE_UNKNOWN: (Remedy.LOOK_AGAIN, Remedy.PAID_OUTSIDE, Remedy.GIVE_UP),
+    FindingKind.PAYOUT_UNKNOWN: (Remedy.LOOK_AGAIN, Remedy.SEEK_MONEY),
+    FindingKind.PAYOUT_REFUSED: _DEAD,
+    FindingKind.PAYOUT_FAILED: _DEAD,
+    FindingKind.PAYOUT_CANCELED: _DEAD,
+    FindingKind.PAYOUT_REVERTED: _DEAD,
+    FindingKind.PAYOUT_REORGED: (Remedy.LOOK_AGAIN, Remedy.SEEK_MONEY),
+    FindingKind.PAYOUT_DISPUTED: (Remedy.ANSWER_DISPUTE, Remedy.LOOK_AGAIN),
+    FindingKind.REFUNDED_OUTSIDE: (Remedy.SEEK_MONEY, Remedy.PAID_OUTSIDE, Remedy.GIVE_UP),
+    FindingKind.NEEDS_ATTENTION: (Remedy.LOOK_AGAIN, *_DEAD),
+    FindingKind.OVERDUE_REMINDER: _OVERDUE,
+    FindingKind.OVERDUE_ESCALATION: _OVERDUE,
+    FindingKind.PAYMENT_WENT_BACK: (Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),
+    FindingKind.DEAD_PAYOUT_MOVED: (Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),
+    FindingKind.PAYOUT_DELAYED: (Remedy.MEND_PROVIDER, Remedy.FUND_WALLET),
+    FindingKind.ORDER_SHORTFALL: (Remedy.SETTLE_ACCOUNT,),
+    FindingKind.WALLET_PAUSED: (Remedy.SECURE_WALLET,),
+    FindingKind.WALLET_LOW: (Remedy.FUND_WALLET,),
+    FindingKind.RAIL_STOP: (Remedy.START_RAIL,),
+    FindingKind.PAID_NOT_BOOKED: (Remedy.LOOK_AGAIN, Remedy.SEEK_MONEY),
+    FindingKind.BOOKED_NOT_PAID: (Remedy.SEEK_MONEY, Remedy.LOOK_AGAIN),
+    FindingKind.AMOUNT_DIFFERS: (Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),
+    FindingKind.DESTINATION_DIFFERS: (Remedy.STOP_RAIL, Remedy.SEEK_MONEY, Remedy.SECURE_WALLET),
+    FindingKind.PAID_TWICE: (Remedy.STOP_RAIL, Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),
+    FindingKind.UNOWNED_PAYMENT: (Remedy.STOP_RAIL, Remedy.SEEK_MONEY, Remedy.SECURE_WALLET),
+    FindingKind.HOLD_WITHOUT_REFUND: (Remedy.MEND_BOOKS,),
+    FindingKind.REFUND_WITHOUT_PROGRESS: (Remedy.WAKE_RUN, Remedy.MEND_PROVIDER),
+    FindingKind.BOOKS_UNBALANCED: (Remedy.MEND_BOOKS,),
+}
+
+
+def remedies(kind: FindingKind) -> tuple[Remedy, ...]:
+    """Return what may be done about a kind, the most likely first; closing it comes last for all."""
+    return (*_REMEDIES[kind], Remedy.CLOSE)

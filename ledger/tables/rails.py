@@ -1,0 +1,33 @@
+"""Rails that may not pay now, and what people said about stopping and starting them."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ledger.tables.base import Row
+
+
+class RailStop(Row):
+    """A rail that may not pay now. Read inside the database transaction of every step that moves money."""
+
+    __tablename__ = "rail_stops"
+
+    rail: Mapped[str] = mapped_column(String(8), primary_key=True)
+    operator: Mapped[str] = mapped_column(ForeignKey("clients.name"))
+    reason: Mapped[str] = mapped_column(Text)
+    stopped_at: Mapped[datetime]
+
+
+class RailWord(Row):
+    """One person's word to stop or to start a rail, in recorded order. A stop voids the words before it."""
+
+    __tablename__ = "rail_words"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    rail: Mapped[str] = mapped_column(String(8), index=True)
+    act: Mapped[str] = mapped_column(String(8))
+    operator: Mapped[str] = mapped_column(ForeignKey("clients.name"))
+    reason: Mapped[str] = mapped_column(Text)
+    salt: Mapped[str] = mapped_column(String(32))
+    recorded_at: Mapped[datetime]
