@@ -123,7 +123,7 @@ HeadSeq = Annotated[int | None, Query(ge=0, le=2**62, description="`seq` of a he
 HeadHash = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="`hash` of that head")]
 
 
-@routes.get("/v1/audit/head", openapi_extra=only(READERS), responses=problems_of(401, 403, 500, 503))
+@routes.get("/v1/audit/head", openapi_extra=only(READERS), responses=problems_of(400, 401, 403, 500, 503))
 def audit_head(services: ServicesNow) -> AuditHead:
     """Export the end of the audit trail."""
     with services.database.read() as session:
@@ -169,7 +169,7 @@ def reconcile(body: ReconciliationBody, services: ServicesNow, caller: CallerNow
     return _answer(row)
 
 
-@routes.get("/v1/reconciliations", openapi_extra=only(READERS), responses=problems_of(401, 403, 500, 503))
+@routes.get("/v1/reconciliations", openapi_extra=only(READERS), responses=problems_of(400, 401, 403, 500, 503))
 def list_reconciliations(services: ServicesNow) -> ReconciliationList:
     """List the latest reconciliations, those by schedule too."""
     return ReconciliationList(items=[_answer(row) for row in services.reconciliations.latest(LATEST_MAX)])

@@ -17,7 +17,7 @@ CARD_RULES: list[Example] = [
         "outcome": "pass",
         "code": "in_window",
         "reason": "The request came within 14 days of the deposit.",
-        "reasons": {"zh": "申请在充值后的 14 天之内提出。"},
+        "reasons": {"zh-Hans": "申请在充值后的 14 天之内提出。"},
         "facts": {"elapsed_seconds": 7200, "window_seconds": 1209600},
         "moving_facts": {},
     },
@@ -26,7 +26,7 @@ CARD_RULES: list[Example] = [
         "outcome": "pass",
         "code": "unused",
         "reason": "Nothing of the deposit was used.",
-        "reasons": {"zh": "这笔充值完全没有使用过。"},
+        "reasons": {"zh-Hans": "这笔充值完全没有使用过。"},
         "facts": {"charged_minor": 0, "charged_orders": 0, "pending_minor": 0, "pending_orders": 0},
         "moving_facts": {},
     },
@@ -35,7 +35,7 @@ CARD_RULES: list[Example] = [
         "outcome": "pass",
         "code": "settled",
         "reason": "The card payment succeeded with exactly the deposit's amount.",
-        "reasons": {"zh": "银行卡付款成功，金额与充值完全一致。"},  # noqa: RUF001 - Chinese has its own comma
+        "reasons": {"zh-Hans": "银行卡付款成功，金额与充值完全一致。"},  # noqa: RUF001 - Chinese has its own comma
         "facts": {"payment_intent": "pi_123", "payment_status": "succeeded", "amount_minor": 2000, "currency": "USD"},
         "moving_facts": {},
     },
@@ -44,7 +44,7 @@ CARD_RULES: list[Example] = [
         "outcome": "pass",
         "code": "clean",
         "reason": "No dispute, no other refund, and the account is in good standing.",
-        "reasons": {"zh": "没有争议，没有其他退款，账户状态正常。"},  # noqa: RUF001 - Chinese has its own comma
+        "reasons": {"zh-Hans": "没有争议，没有其他退款，账户状态正常。"},  # noqa: RUF001 - Chinese has its own comma
         "facts": {"deposit_state": "open", "account_status": "active", "held_by": None},
         "moving_facts": {},
     },
@@ -53,7 +53,7 @@ CARD_RULES: list[Example] = [
         "outcome": "pass",
         "code": "card",
         "reason": "The refund goes to the card that paid.",
-        "reasons": {"zh": "款项将退回原付款的银行卡。"},
+        "reasons": {"zh-Hans": "款项将退回原付款的银行卡。"},
         "facts": {},
         "moving_facts": {},
     },
@@ -159,6 +159,44 @@ REQUEST: Example = {
 }
 OPERATOR: Example = {"name": "ann", "role": "approver", "is_active": False}
 
+AUDIT_HEAD: Example = {"seq": 1042, "hash": "5e" * 32}
+
+RECONCILIATION: Example = {
+    "id": "month-end-2026-11",
+    "status": "differences",
+    "requested_by": "fay",
+    "days": 30,
+    "grace_seconds": 3600,
+    "requested_at": NOON,
+    "finished_at": LATER,
+    "report": {
+        "outcome": "differences",
+        "since": "2026-10-21T12:00:00Z",
+        "compared": 97,
+        "under_way_count": 1,
+        "scopes": [
+            {
+                "scope": "card",
+                "is_read": True,
+                "is_whole": True,
+                "compared": 97,
+                "under_way_count": 1,
+                "under_way": [REFUND_ID],
+            }
+        ],
+        "differences": [
+            {
+                "finding_id": FINDING_ID,
+                "kind": "unowned_payment",
+                "refund_id": None,
+                "deposit_id": "dep_1",
+                "is_open": True,
+            }
+        ],
+        "closed_findings": [],
+    },
+}
+
 EXAMPLES: Mapping[str, Example] = {
     "AccountBody": {"username": "user1", "email": "user1@example.com", "status": "active"},
     "DepositBody": {
@@ -232,5 +270,10 @@ EXAMPLES: Mapping[str, Example] = {
     "OperatorBody": {"reason": "Left the company."},
     "Operator": OPERATOR,
     "OperatorList": {"items": [OPERATOR]},
+    "AuditHead": AUDIT_HEAD,
+    "AuditVerification": {"is_whole": True, "entries": 1042, "head": AUDIT_HEAD, "broken": None},
+    "ReconciliationBody": {"reconciliation_id": "month-end-2026-11", "days": 30, "grace_seconds": 3600},
+    "ReconciliationAnswer": RECONCILIATION,
+    "ReconciliationList": {"items": [RECONCILIATION]},
     "Health": {"status": "ok"},
 }

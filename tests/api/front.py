@@ -61,7 +61,8 @@ class RecordingRuns:
     is_away: bool = False
     faulty: set[str] = field(default_factory=set)
     lost: frozenset[str] = frozenset()
-    remembers: str = "first"
+    remembers: str | None = None
+    """The memory that a look finds; None lets the application's own look, which comes at any moment, find nothing."""
     calls: int = 0
     reconciled: list[ReconcileRequest] = field(default_factory=list)
     previews: Previews | None = None
@@ -81,6 +82,8 @@ class RecordingRuns:
         return frozenset(refund for refund, _ in self.told) - self.lost
 
     async def memory(self) -> str | None:
+        if self.remembers is None:
+            raise TryAgain("nobody is to look")
         return None if self.is_away else self.remembers
 
     async def reconcile(self, request: ReconcileRequest) -> None:

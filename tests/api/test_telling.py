@@ -141,6 +141,7 @@ async def test_roll_call_starts_a_run_for_an_unfinished_refund_that_has_none(fro
 @pytest.mark.parametrize("loss", ["absence", "another memory"])
 async def test_roll_is_called_at_once_where_temporal_may_have_lost_runs(front: Front, loss: str) -> None:
     front.scene.funded()
+    front.runs.remembers = "first"
     telling = Telling(front.services)
     await telling.look_for_temporal()
     lost = front.start()["id"]
@@ -164,6 +165,7 @@ async def test_roll_is_called_at_once_where_temporal_may_have_lost_runs(front: F
 async def test_roll_is_called_at_the_start_of_the_api(front: Front) -> None:
     front.scene.funded()
     lost = front.scene.request("1")
+    front.runs.remembers = "first"
 
     await Telling(front.services).look_for_temporal()
 
