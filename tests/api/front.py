@@ -1,5 +1,6 @@
 """The HTTP application on a real ledger, with callers of every role and runs that only remember."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,7 +63,7 @@ class RecordingRuns:
     faulty: set[str] = field(default_factory=set)
     lost: frozenset[str] = frozenset()
     remembers: str | None = None
-    """The memory that a look finds; None lets the application's own look, which comes at any moment, find nothing."""
+    """What a look finds; None keeps the application's own look, which comes at any moment, waiting for ever."""
     calls: int = 0
     reconciled: list[ReconcileRequest] = field(default_factory=list)
     previews: Previews | None = None
@@ -83,7 +84,7 @@ class RecordingRuns:
 
     async def memory(self) -> str | None:
         if self.remembers is None:
-            raise TryAgain("nobody is to look")
+            await asyncio.Event().wait()
         return None if self.is_away else self.remembers
 
     async def reconcile(self, request: ReconcileRequest) -> None:

@@ -102,6 +102,7 @@ async def test_sweep_outlives_every_fault(front: Front) -> None:
         if news.rounds == 3:
             raise asyncio.CancelledError
 
+    front.runs.remembers = "first"
     telling = Telling(replace(front.services, news=news), pause)
     with capture_logs() as logs, pytest.raises(asyncio.CancelledError):
         await telling.sweep_for_ever()
