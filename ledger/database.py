@@ -1,6 +1,9 @@
 """The connection to our database: SQLite by default, PostgreSQL by URL, the same behaviour on both."""
 
 import logging
+import sqlite3
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +24,8 @@ WAIT_SECONDS_MAX = 30.0  # for whoever writes before us; shorter than any step o
 CONNECT_SECONDS_MAX = 5
 # Who hangs inside a database transaction loses it, and with it the lock that every other writer waits for.
 IDLE_SECONDS_MAX = 60
+# SQLite's own wait looks ever more rarely, up to every 100 ms, and so loses every turn to a busier process.
+TURN_POLL_SECONDS = 0.001
 
 Clock = Callable[[], datetime]
 
@@ -42,6 +47,8 @@ class Database:
         """Told of every change once it is committed, and of none that is rolled back."""
         build = _sqlite_engine if self.is_sqlite else _postgresql_engine
         self.engine = build(self.url, wait_seconds_max)
+        self._wait_seconds_max = wait_seconds_max
+        self._turn = threading.Lock()
 
     @property
     def is_sqlite(self) -> bool:
@@ -63,13 +70,23 @@ class Database:
         which every change extends anyway. What is read inside is the latest there is.
         """
         writer = self.engine.execution_options(writes=True)
-        with _translated(), Session(writer, expire_on_commit=False) as session:
+        with self._in_turn(), _translated(), Session(writer, expire_on_commit=False) as session:
             session.execute(select(AuditHead).where(AuditHead.id == 1).with_for_update())
             yield session
             session.commit()
             told = changes.kept(session)
         for change in told:
             self._tell(change)
+
+    @contextmanager
+    def _in_turn(self) -> Iterator[None]:
+        """Let one thread of this process ask for the lock, so that only processes compete for it."""
+        if not self._turn.acquire(timeout=self._wait_seconds_max):
+            raise TryAgain("the database is busy with other writers")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def _tell(self, change: Change) -> None:
         for listener in self.listeners:
@@ -128,7 +145,37 @@ def _sqlite_engine(url: URL, wait_seconds_max: float) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get("writes", False):
+            _begin_in_turn(connection, wait_seconds_max)
+        else:
+            connection.exec_driver_sql("BEGIN")
 
     return engine
+
+
+def _begin_in_turn(connection: Connection, wait_seconds_max: float) -> None:
+    """Begin to write as soon as no other process does; raise SQLite's own error when the wait is over."""
+    sqlite = connection.connection.driver_connection
+    if sqlite is None:
+        raise AssertionError("a connection that begins is open")
+    deadline = time.monotonic() + wait_seconds_max
+    sqlite.execute("PRAGMA busy_timeout=0")
+    try:
+        while time.monotonic() < deadline:
+            with _unless_busy():
+                sqlite.execute("BEGIN IMMEDIATE")
+                return
+            time.sleep(TURN_POLL_SECONDS)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    finally:
+        sqlite.execute(f"PRAGMA busy_timeout={round(wait_seconds_max * 1000)}")
+
+
+@contextmanager
+def _unless_busy() -> Iterator[None]:
+    """Pass over SQLite's word that somebody else is writing."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            raise

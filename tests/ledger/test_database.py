@@ -1,8 +1,12 @@
 """The database behaves the same on both engines: whole or not at all, and a busy one is a matter of time."""
 
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -56,6 +60,39 @@ def test_a_lock_that_is_not_given_in_time_is_a_matter_of_time(scene: Scene) -> N
             pass
 
     assert time.monotonic() - began < 10
+    impatient.close()
+
+
+def test_a_writer_is_not_starved_by_another_process_that_writes_without_a_pause(scene: Scene) -> None:
+    busy = Path(__file__).parent / "busy_writer.py"
+    url = scene.database.url.render_as_string(hide_password=False)
+    patient = _second(scene, 3.0)
+
+    command, environment = [sys.executable, str(busy), url], {"PYTHONPATH": str(busy.parents[2])}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:  # noqa: S603 - ours
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "writing\n"
+            for _ in range(60):
+                with patient.write():
+                    pass
+        finally:
+            process.kill()
+
+    patient.close()
+
+
+def test_a_thread_waits_for_its_turn_no_longer_than_it_may(scene: Scene) -> None:
+    impatient = _second(scene, 0.05)
+
+    with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
+        stack.enter_context(impatient.write())
+        waiting = pool.submit(lambda: impatient.write().__enter__())
+        with pytest.raises(TryAgain, match="busy"):
+            waiting.result(timeout=10)
+
+    with impatient.write():
+        pass
     impatient.close()
 
 
