@@ -23,30 +23,6 @@ class PaymentMethodDetails(Answer):
     type: str
 
 
-class Charge(Answer):
-    """The attempt of a payment that took the money."""
-
-    object: Literal["charge"]
-    id: str
-    captured: bool
-    amount_captured: int
-    disputed: bool
-    payment_intent: str | None = None
-    payment_method_details: PaymentMethodDetails | None = None
-
-
-class Intent(Answer):
-    """A payment, read with `latest_charge` expanded. Stripe writes currencies in lower case."""
-
-    object: Literal["payment_intent"]
-    id: str
-    status: str
-    amount: int
-    currency: str
-    livemode: bool
-    latest_charge: Charge | None = None
-
-
 class Refund(Answer):
     """Money on its way back. The two reasons are absent, not null, where they do not apply."""
 
@@ -102,6 +78,31 @@ class RefundPage(Answer):
         if self.has_more and not self.data:
             raise ValueError("an empty page cannot tell where the next one begins")
         return self
+
+
+class Charge(Answer):
+    """The attempt of a payment that took the money."""
+
+    object: Literal["charge"]
+    id: str
+    captured: bool
+    amount_captured: int
+    disputed: bool
+    payment_intent: str | None = None
+    payment_method_details: PaymentMethodDetails | None = None
+    refunds: RefundPage | None = None
+
+
+class Intent(Answer):
+    """A payment, read with `latest_charge.refunds` expanded. Stripe writes currencies in lower case."""
+
+    object: Literal["payment_intent"]
+    id: str
+    status: str
+    amount: int
+    currency: str
+    livemode: bool
+    latest_charge: Charge | None = None
 
 
 class DatedRefundPage(Answer):

@@ -158,7 +158,7 @@ class StripeGateway:
         intent = self._intent(payment_intent)
         if intent is None:
             return None
-        refunds = self._refunds(intent.id)
+        refunds = self._refunds(intent)
         is_disputed = intent.latest_charge is not None and intent.latest_charge.disputed
         dispute = judge_disputes(self._disputes(intent.id)) if is_disputed else Dispute.NONE
         return Sight(intent=intent, refunds=refunds, dispute=dispute)
@@ -193,13 +193,19 @@ class StripeGateway:
             return None  # An empty id would ask for the list of all payments.
         return find(
             Intent,
-            lambda: self._client.v1.payment_intents.retrieve(payment_intent, params={"expand": ["latest_charge"]}),
+            lambda: self._client.v1.payment_intents.retrieve(
+                payment_intent, params={"expand": ["latest_charge.refunds"]}
+            ),
         )
 
-    def _refunds(self, payment_intent: str) -> tuple[Refund, ...]:
+    def _refunds(self, intent: Intent) -> tuple[Refund, ...]:
+        """Return all refunds: those shown with the charge that succeeded, where it shows all; else page by page."""
+        shown = intent.latest_charge.refunds if intent.latest_charge else None
+        if intent.status == "succeeded" and shown is not None and not shown.has_more:
+            return tuple(shown.data)
         refunds: list[Refund] = []
         while True:
-            params: RefundListParams = {"payment_intent": payment_intent, "limit": PAGE_SIZE}
+            params: RefundListParams = {"payment_intent": intent.id, "limit": PAGE_SIZE}
             if refunds:
                 params["starting_after"] = refunds[-1].id
             page = read(RefundPage, partial(self._client.v1.refunds.list, params))

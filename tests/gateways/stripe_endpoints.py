@@ -22,6 +22,8 @@ TEST_KEY = "sk_test_gateway0123456789"
 START_SECONDS_MAX = 20.0
 HANG_SECONDS = 3.0  # longer than the gateways of the tests wait, their one repetition included
 
+REFUNDS_SHOWN_MAX = 10  # with an expanded charge
+
 
 @dataclass(frozen=True)
 class Payment:
@@ -76,6 +78,13 @@ class Simulator:
         form = {"amount": str(amount_minor), "currency": "usd", "payment_method": card, "confirm": "true"}
         answer = self._post("payment_intents", {**form, **options})
         return Payment(answer["id"], answer["latest_charge"], amount_minor)
+
+    def pay_with_many_refunds(self) -> Payment:
+        """Make a payment whose refunds, all failed, are more than Stripe shows with its charge."""
+        payment = self.pay()
+        for _ in range(REFUNDS_SHOWN_MAX + 1):
+            self.control(f"refunds/{self.refund(payment, 1)}/fail")
+        return payment
 
     def refund(self, payment: Payment, amount_minor: int, *, key: str | None = None, **metadata: str) -> str:
         """Refund as anybody with access to the account could, past our gateway."""

@@ -170,7 +170,7 @@ def test_charge_said_to_be_refunded_without_a_refund_to_be_seen_stays_unknown(
 
     def refund_and_fail() -> None:
         outside = simulator.refund(payment, 2000)
-        proxy.on("GET", "/v1/refunds", act=lambda: simulator.control(f"refunds/{outside}/fail"))
+        proxy.on("GET", "/v1/payment_intents", act=lambda: simulator.control(f"refunds/{outside}/fail"))
 
     proxy.on("POST", "/v1/refunds", act=refund_and_fail)
     outcome = proxied.ensure_refund(payout_of(payment))

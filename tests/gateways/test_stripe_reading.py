@@ -1,6 +1,7 @@
 """Reading payments and proofs, and setting the gateway up."""
 
 import socket
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -105,13 +106,30 @@ def test_refunds_are_read_to_the_last_page(simulator: Simulator, gateway: Stripe
 def test_page_that_promises_more_and_holds_nothing_is_not_taken_for_the_end(
     simulator: Simulator, proxy: Proxy, proxied: StripeGateway
 ) -> None:
-    payment = simulator.pay()
+    payment = simulator.pay_with_many_refunds()
+    requests_before = simulator.requests_to_refund()
     proxy.on("GET", "/v1/refunds", rewrite=lambda page: {**page, "data": [], "has_more": True})
 
     with pytest.raises(TryAgain):
         proxied.ensure_refund(payout_of(payment))
 
-    assert simulator.requests_to_refund() == []
+    assert simulator.requests_to_refund() == requests_before
+
+
+def test_charge_that_does_not_show_its_refunds_has_them_listed(
+    simulator: Simulator, proxy: Proxy, proxied: StripeGateway
+) -> None:
+    payment = simulator.pay(2000)
+    simulator.refund(payment, 7)
+
+    def hide(intent: dict[str, Any]) -> dict[str, Any]:
+        charge = {name: value for name, value in intent["latest_charge"].items() if name != "refunds"}
+        return {**intent, "latest_charge": charge}
+
+    proxy.on("GET", "/v1/payment_intents", rewrite=hide)
+    seen = proxied.read_payment(reference_of(payment), refund_id=REFUND_ID)
+
+    assert seen.refunded_minor == 7
 
 
 def test_proof_may_name_the_payment_or_its_charge(simulator: Simulator, gateway: StripeGateway) -> None:
