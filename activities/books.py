@@ -144,7 +144,7 @@ class BooksActivities:
         payouts = self._booked.card_payouts(day.since, day.until)
         unseen = [it for it in payouts if it.provider_ref not in shown]
         judged += [self._judge_unseen(it, moment) for it in unseen]
-        return self._write("card", judged, compared=len(shown) + len(payouts))
+        return self._write("card", judged, compared=len(shown) + len(unseen))
 
     def _judge_card_page(self, page: Sequence[ProviderRefund], moment: Moment) -> list[Judgement]:
         deposits = self._booked.deposits_of({it.payment_intent for it in page if it.payment_intent})

@@ -12,7 +12,7 @@ from rich.progress import Progress, ProgressColumn, SpinnerColumn, Task, TaskID,
 from rich.table import Table
 from rich.text import Text
 
-from devstack.demo.stories import LAST, STORIES, Story, Told
+from devstack.demo.stories import AFTERWARDS, STORIES, Story, Told
 from devstack.demo.town import DemoFailedError, Town
 from devstack.stack import Stack, StackError
 
@@ -59,7 +59,7 @@ def _play_all(town: Town, talk: Console) -> list[Result]:
 
         tasks = [progress.add_task(story.asked, total=1) for story in STORIES]
         results = list(pool.map(follow, STORIES, tasks))
-        results.append(follow(LAST, progress.add_task(LAST.asked, total=1)))
+        results += [follow(story, progress.add_task(story.asked, total=1)) for story in AFTERWARDS]
     town.close()
     return results
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from eth_account.signers.local import LocalAccount
 
@@ -130,6 +131,29 @@ def worker_killed(town: Town) -> Told:
     return Told(" and ".join(_status(it) for it in seen), money)
 
 
+def reconciliation(town: Town) -> Told:
+    """Finance asks whether books, Stripe and chain agree, about everything up to this moment."""
+    asked = {"reconciliation_id": town.name("reconciliation"), "grace_seconds": 0}
+    town.must("viewer", "POST", "/v1/reconciliations", asked)
+
+    def finished() -> Any:
+        return town.must("viewer", "GET", f"/v1/reconciliations/{asked['reconciliation_id']}")["report"]
+
+    report = wait_for(finished, "the reconciliation to be finished")
+    if report["outcome"] != "clean" or not all(scope["compared"] for scope in report["scopes"]):
+        raise DemoFailedError(f"the reconciliation is {report}")
+    places = ", ".join(f"{scope['compared']} in {scope['scope']}" for scope in report["scopes"])
+    return Told("no difference", f"compared: {places}")
+
+
+def audit(town: Town) -> Told:
+    """An auditor computes every hash of the trail again."""
+    seen = town.must("viewer", "GET", "/v1/audit/verification")
+    if not seen["is_whole"]:
+        raise DemoFailedError(f"the audit trail is broken: {seen['broken']}")
+    return Told("nobody touched it", f"{seen['entries']} entries, each change with who, when and why")
+
+
 STORIES = (
     Story("card deposit, two days old, unused", card_refund),
     Story("crypto deposit, unused", crypto_refund),
@@ -141,8 +165,12 @@ STORIES = (
     Story("card deposit, the customer changes their mind", withdrawal),
 )
 
-# Played when the others are done, for it would disturb them.
-LAST = Story("one by card, one by crypto: worker killed while it pays", worker_killed)
+# Played one after the other when those are done: the first would disturb them, the others look back at all.
+AFTERWARDS = (
+    Story("one by card, one by crypto: worker killed while it pays", worker_killed),
+    Story("finance compares books, Stripe and chain", reconciliation),
+    Story("an auditor walks the audit trail", audit),
+)
 
 
 def _request_by_card(town: Town) -> tuple[str, str, str]:
