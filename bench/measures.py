@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from bench.bare import BareRefund
@@ -84,7 +85,8 @@ async def throughput(sides: Sides) -> list[Figure]:
     ours = bare = 0.0
     cpu_ours, cpu_bare = cpu_seconds(sides.worker_pid()), cpu_seconds(sides.bare_pid)
     for _ in range(BATCHES):
-        ours += await _batch(sides.service.whole)
+        accounts = iter(await at_once(BATCH, sides.service.deposit))
+        ours += await _batch(partial(_next_whole, sides.service, accounts))
         bare += await _batch(sides.bare.whole)
     done = BATCH * BATCHES
     cpu_ours, cpu_bare = cpu_seconds(sides.worker_pid()) - cpu_ours, cpu_seconds(sides.bare_pid) - cpu_bare
@@ -131,6 +133,10 @@ async def _until_waiting(service: Service) -> None:
 
 async def _until_bare_waits(bare: Bare) -> None:
     await bare.stands_in(await bare.start(), "awaiting_approval")
+
+
+async def _next_whole(service: Service, accounts: Iterator[str]) -> float:
+    return await service.whole(next(accounts))
 
 
 async def _batch(act: Callable[[], Awaitable[float]]) -> float:

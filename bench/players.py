@@ -90,9 +90,9 @@ class Service:
         handle = self._temporal.get_workflow_handle(workflow_id(refund))
         await until(lambda: _shows(handle, "refund", status, "status"), self._poll_seconds)
 
-    async def whole(self) -> float:
-        """Take one refund from the request to the money; return its seconds."""
-        account = await self.deposit()
+    async def whole(self, account: str | None = None) -> float:
+        """Take one refund, of this account or a new one, from the request to the money; return its seconds."""
+        account = account or await self.deposit()
         began = time.perf_counter()
         refund = await self.request(account)
         await self.stands_in(refund, RefundStatus.AWAITING_APPROVAL)

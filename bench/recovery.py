@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from functools import partial
 from statistics import median
 
 import httpx2
@@ -27,7 +28,7 @@ async def after_a_kill(stack: Stack, service: Service, http: httpx2.AsyncClient)
         seen = await service.verdict(refund)
         await _hang_one_answer(stack, http)
         await service.approve(refund, seen["digest"])
-        await until(lambda seen=seen: _is_at_stripe(stack, http, seen["payment"]["payment_intent"]))
+        await until(partial(_is_at_stripe, stack, http, seen["payment"]["payment_intent"]))
         os.kill(stack.info["pids"]["worker"], signal.SIGKILL)
         killed = time.perf_counter()
         await service.stands_in(refund, RefundStatus.REFUNDED)
