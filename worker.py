@@ -5,29 +5,27 @@ import logging
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.common import MetricMeter
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
 import logs
+import telemetry
 from activities.books import BooksActivities, CardBooks, ChainBooks
 from activities.card import CardActivities, CardProcessor
 from activities.cases import CaseActivities
 from activities.checks import CheckActivities
 from activities.crypto import Chain, CryptoActivities
 from activities.heartbeats import Heartbeats
-from activities.metrics import APPROVAL_WAIT, APPROVAL_WAIT_BUCKETS, WorkerMetrics
+from activities.metrics import WorkerMetrics
 from activities.payments import CardPayments, ChainPayments, PaymentActivities, PaymentReader
 from activities.schedules import keep_daily_reconciliation
 from activities.wallets import TemporalWalletRuns
@@ -36,7 +34,6 @@ from config import MissingSettingsError, Settings
 from domain.errors import NeedsOperator, TryAgain
 from domain.policy import Policy
 from domain.refunds import TASK_QUEUE
-from domain.transfers import WalletView
 from gateways.evm.chain import EvmChain
 from gateways.evm.settings import ChainSettings, load_chains
 from gateways.evm.signer import KeystoreSigner
@@ -64,9 +61,6 @@ WRITE_SECONDS_MAX = 10.0  # a step that cannot write by then gives its thread to
 STICKY_TIMEOUT = timedelta(seconds=2)
 GRACEFUL_SHUTDOWN = timedelta(seconds=30)  # longer than any call to a provider may take to answer
 ABANDON_SECONDS = 2.0  # for steps to notice that they are cancelled, once the time to end by themselves is over
-ALIVE_SECONDS = 5.0
-BALANCE_SECONDS = 60.0
-URL_SECRET_LENGTH_MIN = 16  # characters of a path or query that is long enough to be a key
 EXIT_ABANDONED = 1
 NO_METRICS = WorkerMetrics(MetricMeter.noop)
 
@@ -75,12 +69,6 @@ class Rail(Protocol):
     """What every rail can tell of itself."""
 
     def check(self) -> None: ...
-
-
-class Wallet(Protocol):
-    """What a chain can tell of the wallet that pays on it."""
-
-    def wallet_view(self) -> WalletView: ...
 
 
 class CardRail(CardPayments, CardProcessor, CardBooks, Protocol):
@@ -203,55 +191,9 @@ def report_rails(rails: Mapping[str, Rail]) -> None:
             logger.error("rail.unready", extra={"rail": name, "cause": error.message})
 
 
-def secrets_of(chains: Sequence[ChainSettings]) -> list[str]:
-    """Return what may be a key in the address of an endpoint: providers put it into path, query or user."""
-    secrets: list[str] = []
-    for url in (urlsplit(str(url)) for chain in chains for url in chain.rpc_urls):
-        secrets += [part for part in (url.password, url.username) if part]
-        secrets += [part for part in (*url.path.split("/"), url.query) if len(part) >= URL_SECRET_LENGTH_MIN]
-    return secrets
-
-
-def start_telemetry(settings: Settings) -> WorkerMetrics:
-    """Let Temporal's core write into our logs, and show metrics where the settings say."""
-    metrics = settings.worker_metrics_address and PrometheusConfig(
-        bind_address=settings.worker_metrics_address,
-        durations_as_seconds=True,
-        histogram_bucket_overrides={APPROVAL_WAIT: APPROVAL_WAIT_BUCKETS},
-    )
-    try:
-        runtime = Runtime(
-            telemetry=TelemetryConfig(logging=logs.of_temporal(), metrics=metrics or None, attach_service_name=False)
-        )
-    except (ValueError, RuntimeError) as error:
-        raise MissingSettingsError(f"REFUNDS_WORKER_METRICS_ADDRESS: {error}") from None
-    Runtime.set_default(runtime)
-    return WorkerMetrics(runtime.metric_meter)
-
-
-async def show_alive(metrics: WorkerMetrics) -> None:
-    """Show, again and again, that this loop turns: a health check asks for no more."""
-    while True:
-        metrics.show_alive(time.time())
-        await asyncio.sleep(ALIVE_SECONDS)
-
-
-async def show_balances(metrics: WorkerMetrics, chains: Mapping[int, Wallet], wallets: Mapping[int, str]) -> None:
-    """Show, again and again, what the wallets hold; a chain that is away is seen by the steps that need it."""
-    while True:
-        for chain_id, chain in chains.items():
-            try:
-                view = await asyncio.to_thread(chain.wallet_view)
-            except (TryAgain, NeedsOperator) as error:
-                logger.warning("wallet.unseen", extra={"chain_id": chain_id, "cause": error.message})
-            else:
-                metrics.show_balance(chain_id, wallets[chain_id], view.balance_base_units)
-        await asyncio.sleep(BALANCE_SECONDS)
-
-
 async def run(settings: Settings, configured: Sequence[ChainSettings]) -> None:
     """Work until SIGTERM or SIGINT, then let running steps finish."""
-    metrics = start_telemetry(settings)
+    metrics = telemetry.start(settings)
     database = Database(settings.database_url, wait_seconds_max=WRITE_SECONDS_MAX)
     database.listeners += [logs.write_change, metrics.count]
     if not migrate.is_current(database):
@@ -276,9 +218,12 @@ async def run(settings: Settings, configured: Sequence[ChainSettings]) -> None:
     rails: dict[str, Rail] = {f"chain {number}": chain for number, chain in chains.items()}
     if card is not None:
         rails["card"] = card
-    beside = [asyncio.create_task(show_alive(metrics)), asyncio.create_task(asyncio.to_thread(report_rails, rails))]
+    beside = [
+        asyncio.create_task(telemetry.show_alive(metrics)),
+        asyncio.create_task(asyncio.to_thread(report_rails, rails)),
+    ]
     if settings.worker_metrics_address:
-        beside.append(asyncio.create_task(show_balances(metrics, chains, wallets)))
+        beside.append(asyncio.create_task(telemetry.show_balances(metrics, chains, wallets)))
     for task in beside:
         task.add_done_callback(tell_of_end)
     await work_until_told(worker, patience.total_seconds() + ABANDON_SECONDS)
@@ -322,7 +267,7 @@ def main(settings: Settings) -> int:
     """Run the worker until it is told to stop; return the exit status."""
     settings.require_rails()
     configured = load_chains(settings.chains) if settings.chains else ()
-    logs.set_up([*settings.secrets(), *secrets_of(configured)])
+    logs.set_up([*settings.secrets(), *(secret for chain in configured for secret in chain.secrets)])
     try:
         asyncio.run(run(settings, configured))
     except MissingSettingsError:

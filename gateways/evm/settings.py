@@ -3,6 +3,7 @@
 import tomllib
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -45,6 +46,8 @@ Address = Annotated[str, AfterValidator(checksummed)]
 OurAddress = Annotated[str, AfterValidator(_ours)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
+SECRET_LENGTH_MIN = 16  # characters of a path or query that is long enough to be a key
+
 
 class ChainSettings(BaseModel):
     """One chain. `finality` is `finalized` (the node's own tag) or `depth:N` (N blocks on top)."""
@@ -72,6 +75,15 @@ class ChainSettings(BaseModel):
         if self.wallet in self.deposit_addresses:
             raise PydanticCustomError("wallet_stands_apart", "the wallet must not be a deposit address")
         return self
+
+    @property
+    def secrets(self) -> list[str]:
+        """Return what may be a key in the addresses of endpoints: providers put it into path, query or user."""
+        found: list[str] = []
+        for url in (urlsplit(str(url)) for url in self.rpc_urls):
+            found += [part for part in (url.password, url.username) if part]
+            found += [part for part in (*url.path.split("/"), url.query) if len(part) >= SECRET_LENGTH_MIN]
+        return found
 
     @property
     def finality_depth(self) -> int | None:
