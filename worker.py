@@ -127,7 +127,7 @@ def build_steps(
     cards = CardActivities(processor=card, payouts=payouts)
     crypto = CryptoActivities(
         chains=chains,
-        outbox=Outbox(database),
+        outbox=Outbox(database, policy),
         refunds=intake,
         wallet_runs=TemporalWalletRuns(client),
         block_seconds=policy.handling.wallet_block_seconds,

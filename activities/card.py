@@ -24,7 +24,9 @@ class Payouts(Protocol):
 
     def card_payout(self, refund_id: str, attempt: int) -> tuple[CardPayout, PayoutStatus]: ...
 
-    def record_sending(self, refund_id: str, attempt: int) -> None: ...
+    def record_sending(self, refund_id: str, attempt: int) -> PayoutStatus | None: ...
+
+    def state(self, refund_id: str) -> RefundState: ...
 
     def record_outcome(self, refund_id: str, attempt: int, outcome: PayoutOutcome) -> RefundState: ...
 
@@ -49,14 +51,17 @@ class CardActivities:
     def send_card_refund(self, key: PayoutKey) -> RefundState:
         """Make the refund exist at the processor exactly once, and book what is seen there.
 
-        The intention is recorded first. Whatever happens afterwards, the next try begins by looking, and
-        sends only under the same idempotency key, so a second run, or a zombie's, pays nothing more.
+        The intention is recorded first, where the payout may still leave. Whatever happens afterwards, the next
+        try begins by looking, and sends only under the same idempotency key, so a second run, or a zombie's,
+        pays nothing more.
         """
         payout, status = self._payouts.card_payout(key.refund_id, key.attempt)
         if status not in (PayoutStatus.QUEUED, PayoutStatus.UNKNOWN):
             return self._look(key, payout)
-        self._payouts.record_sending(key.refund_id, key.attempt)
-        outcome = self._processor.ensure_refund(payout, maybe_sent=status == PayoutStatus.UNKNOWN)
+        before = self._payouts.record_sending(key.refund_id, key.attempt)
+        if before is None:
+            return self._payouts.state(key.refund_id)
+        outcome = self._processor.ensure_refund(payout, maybe_sent=before == PayoutStatus.UNKNOWN)
         return self._payouts.record_outcome(key.refund_id, key.attempt, outcome)
 
     @activity.defn

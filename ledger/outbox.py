@@ -6,12 +6,13 @@ from sqlalchemy.orm import Session
 from domain.findings import FindingKind
 from domain.outbox import QueuedPayout, SentPayout, Sign
 from domain.payouts import PayoutOutcome, PayoutStatus
+from domain.policy import Policy
 from domain.refunds import StatusReason
 from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
 from ledger import cases
 from ledger.database import Database
 from ledger.findings import open_finding
-from ledger.payouts import register_wallet, settle
+from ledger.payouts import may_leave, register_wallet, settle
 from ledger.tables import ChainTransaction, Payout, RailStop, Wallet
 
 # geth keeps 16 pending transactions of one sender in its pool; more would be dropped or stall behind a gap.
@@ -23,8 +24,9 @@ DELAY_TOLD_SECONDS = 300  # a node that is away for a moment is no matter for pe
 class Outbox:
     """One wallet's payouts, in the order of their nonces. No path leads back from a nonce to not sent."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, policy: Policy) -> None:
         self._database = database
+        self._policy = policy
 
     def queued(self, chain_id: int, address: str) -> list[QueuedPayout]:
         """List the payouts that may get a nonce now, oldest first; none while the rail is stopped or paused."""
@@ -56,7 +58,8 @@ class Outbox:
             wallet = register_wallet(session, payout.chain_id, payout.wallet, view.nonce_pending)
             if payout.status != PayoutStatus.QUEUED or self._must_pause(session, wallet, view):
                 return None
-            if session.get(RailStop, payout.rail) is not None:
+            row = cases.get(session, payout.refund_id)
+            if not may_leave(session, self._database, self._policy, row, payout):
                 return None
             transfer = Transfer(
                 chain_id=payout.chain_id,
@@ -85,7 +88,6 @@ class Outbox:
                 )
             )
             session.flush()
-            row = cases.get(session, payout.refund_id)
             detail = {
                 "rail": payout.rail,
                 "attempt": payout.attempt,

@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from datetime import timedelta
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from domain.decisions import Action, Standing
 from domain.errors import NotFound
 from domain.findings import FindingKind
 from domain.money import Money
@@ -21,8 +19,8 @@ from ledger.checking import amount_to_pay, ask_approval, digest_for, verdict_for
 from ledger.database import Database
 from ledger.endings import attend, end, hold_back, is_withdrawn, withdraw
 from ledger.findings import open_finding
-from ledger.records import standing_of, why_not_approve
-from ledger.tables import Decision, Deposit, Hold, Payout, RailStop, Refund, Wallet
+from ledger.records import is_approved
+from ledger.tables import Deposit, Hold, Payout, RailStop, Refund, Wallet
 
 # A payout can go wrong as long as its refund is not ended unpaid; paid is no end of care.
 MAY_FAIL = (RefundStatus.PAYING, RefundStatus.CONFIRMING, RefundStatus.REFUNDED, RefundStatus.NEEDS_ATTENTION)
@@ -71,7 +69,7 @@ class Payouts:
             attend(session, self._database, row, StatusReason.ROUTE_UNKNOWN)
         elif digest_for(row, deposit, verdict) != row.digest:
             ask_approval(session, self._database, self._policy, row, verdict, StatusReason.DIGEST_CHANGED)
-        elif not self._is_approved(session, row, verdict):
+        elif not is_approved(session, row, verdict, self._policy):
             if row.waiting_for != WaitingFor.APPROVAL:  # else the reason that brought it there stays readable
                 self._stay(session, row, StatusReason.APPROVAL_NEEDED)
         elif session.get(RailStop, row.rail) is not None:
@@ -94,23 +92,6 @@ class Payouts:
             reason,
             waiting_for=WaitingFor.APPROVAL,
         )
-
-    def _is_approved(self, session: Session, row: Refund, verdict: Verdict) -> bool:
-        """Weigh the decisions once more; an approver who lost the right since then does not count."""
-        if standing_of(session, row, self._policy) != Standing.APPROVED:
-            return False
-        approvals = session.scalars(
-            select(Decision).where(
-                Decision.refund_id == row.id, Decision.digest == row.digest, Decision.action == Action.APPROVE
-            )
-        ).all()
-        good = {
-            it.operator
-            for it in approvals
-            if why_not_approve(session, self._policy, row, it.operator) is None
-            and set(verdict.to_acknowledge) <= set(it.acknowledge["codes"])
-        }
-        return len(good) >= (row.approvals_needed or 1)
 
     def _insert(self, session: Session, row: Refund, deposit: Deposit, verdict: Verdict) -> None:
         payment, amount, now = payment_of(deposit), amount_to_pay(deposit), self._database.now()
@@ -167,16 +148,30 @@ class Payouts:
             )
             return card, PayoutStatus(payout.status)
 
-    def record_sending(self, refund_id: str, attempt: int) -> None:
-        """Write that the request is about to leave: from now on the outcome is unknown until it is seen."""
+    def state(self, refund_id: str) -> RefundState:
+        """Return where the refund stands."""
+        with self._database.read() as session:
+            return cases.state_of(session, cases.get(session, refund_id))
+
+    def record_sending(self, refund_id: str, attempt: int) -> PayoutStatus | None:
+        """Write that the request is about to leave: from now on the outcome is unknown until it is seen.
+
+        Return what was known of the payout before, None where nothing may leave: the rail was stopped since the
+        payout began, or an approval does not count any more.
+        """
         with self._database.write() as session:
             row, payout = cases.get(session, refund_id), self._get(session, refund_id, attempt)
-            if payout.status == PayoutStatus.QUEUED:
-                payout.status = PayoutStatus.UNKNOWN.value
-                payout.updated_at = self._database.now()
-                cases.note(
-                    session, self._database, row, "payout.sending", detail={"rail": payout.rail, "attempt": attempt}
-                )
+            before = PayoutStatus(payout.status)
+            if before == PayoutStatus.UNKNOWN:
+                return before
+            if before != PayoutStatus.QUEUED or not may_leave(session, self._database, self._policy, row, payout):
+                return None
+            payout.status = PayoutStatus.UNKNOWN.value
+            payout.updated_at = self._database.now()
+            cases.note(
+                session, self._database, row, "payout.sending", detail={"rail": payout.rail, "attempt": attempt}
+            )
+            return before
 
     def record_outcome(self, refund_id: str, attempt: int, outcome: PayoutOutcome) -> RefundState:
         """Book what was seen outside. An older attempt's answer changes its payout, never the refund's state."""
@@ -199,6 +194,22 @@ class Payouts:
         if payout is None:
             raise NotFound("payout", f"{refund_id}/{attempt}")
         return payout
+
+
+def may_leave(session: Session, database: Database, policy: Policy, row: Refund, payout: Payout) -> bool:
+    """Tell whether a queued payout may leave now; one whose approvals count no longer is dead, and never was sent.
+
+    It may have been queued for days, behind a stopped rail or an empty wallet, and people may have changed since.
+    """
+    if session.get(RailStop, payout.rail) is not None:
+        return False
+    if is_approved(session, row, Verdict.model_validate(row.verdict), policy):
+        return True
+    refused = PayoutOutcome(
+        status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED, detail="approval_counts_no_longer"
+    )
+    settle(session, database, row, payout, refused)
+    return False
 
 
 def settle(session: Session, database: Database, row: Refund, payout: Payout, outcome: PayoutOutcome) -> None:

@@ -23,7 +23,7 @@ from ledger.checking import ask_approval
 from ledger.database import Database
 from ledger.endings import end, is_withdrawn, withdraw
 from ledger.intake import has_unread_proof
-from ledger.records import standing_of
+from ledger.records import standing_of, why_not_approve
 from ledger.tables import (
     AuditEntry,
     Decision,
@@ -160,7 +160,9 @@ class Progress:
             Resolution.evidence == resolution.evidence,
             Resolution.seq <= resolution.seq,
         )
-        if len(set(session.scalars(said))) < (row.approvals_needed or self._approvals_needed(session, row)):
+        # Who lost the right since they said so counts no longer, as it is with approvals.
+        good = [it for it in set(session.scalars(said)) if why_not_approve(session, self._policy, row, it) is None]
+        if len(good) < (row.approvals_needed or self._approvals_needed(session, row)):
             return
         if not cases.is_whole(session, session.get(Hold, row.id)):
             cases.note(session, self._database, row, "resolution.refused", subject=resolution.resolution_id)

@@ -293,6 +293,24 @@ def standing_of(session: Session, row: Refund, policy: Policy) -> Standing:
     return weigh(facts, digest=row.digest or "", approvals_needed=row.approvals_needed or 1)
 
 
+def is_approved(session: Session, row: Refund, verdict: Verdict, policy: Policy) -> bool:
+    """Weigh the decisions once more; an approver who lost the right since then does not count."""
+    if standing_of(session, row, policy) != Standing.APPROVED:
+        return False
+    approvals = session.scalars(
+        select(Decision).where(
+            Decision.refund_id == row.id, Decision.digest == row.digest, Decision.action == Action.APPROVE
+        )
+    ).all()
+    good = {
+        it.operator
+        for it in approvals
+        if why_not_approve(session, policy, row, it.operator) is None
+        and set(verdict.to_acknowledge) <= set(it.acknowledge["codes"])
+    }
+    return len(good) >= (row.approvals_needed or 1)
+
+
 def why_not_approve(session: Session, policy: Policy, row: Refund, operator: str) -> str | None:
     """Return why this operator may not approve this refund, or None. Asked again right before paying."""
     client = session.get(Client, operator)

@@ -39,7 +39,7 @@ class Steps:
         self.house = house
         database, policy = house.database, house.policy
         self._checking = checking = Checking(database, policy)
-        payouts = Payouts(database, policy, {CHAIN_ID: WALLET})
+        self._payouts = payouts = Payouts(database, policy, {CHAIN_ID: WALLET})
         progress = Progress(database, policy)
         self.wallet_runs = NoWalletRuns()
         self._cases = CaseActivities(
@@ -54,7 +54,7 @@ class Steps:
         self._cards = CardActivities(processor=house.card, payouts=payouts)
         self._crypto = CryptoActivities(
             chains={CHAIN_ID: house.chain},
-            outbox=Outbox(database),
+            outbox=Outbox(database, policy),
             refunds=house.intake,
             wallet_runs=self.wallet_runs,
             block_seconds=2,
@@ -112,6 +112,10 @@ class Steps:
     def identify_only(self, refund: str) -> None:
         """Do the first half of a check: the deposit is found, and not judged yet."""
         self._checking.identify(refund)
+
+    def sending_was_recorded(self, refund: str) -> None:
+        """Do the first half of sending by card: the worker died when the request was about to leave."""
+        self._payouts.record_sending(refund, self.house.see(refund)["attempt"])
 
     def requested(self, rail: str = "card", **changes: Any) -> str:
         self.house.deposit(rail=rail)

@@ -162,7 +162,7 @@ def test_every_step_that_a_worker_registers_is_tried_twice_or_writes_nothing() -
 
     steps = {name for name in vars(Steps) if not name.startswith("_")}
 
-    begins = {"requested", "identify_only", "awaiting_approval", "approved", "begun", "paid"}
+    begins = {"requested", "identify_only", "sending_was_recorded", "awaiting_approval", "approved", "begun", "paid"}
     assert steps - begins - tried == {"wake_wallet"}
 
 

@@ -86,7 +86,7 @@ class Scene:
         self.database, self.clock = database, clock
         self._numbers = count(1)
         self.govern(rules or policy())
-        self.clients, self.outbox = Clients(database), Outbox(database)
+        self.clients = Clients(database)
         self.findings_desk, self.rails = Findings(database), Rails(database)
         self.views, self.news, self.messages = Views(database), News(database), Messages(database)
 
@@ -97,6 +97,7 @@ class Scene:
         self.checking, self.records = Checking(database, rules), Records(database, rules)
         self.previews = Previews(database, rules)
         self.progress, self.payouts = Progress(database, rules), Payouts(database, rules, {CHAIN_ID: WALLET})
+        self.outbox = Outbox(database, rules)
 
     # --- billing
 

@@ -203,6 +203,13 @@ class TestTwoPeople:
 
         assert scene.resolve(refund, PAID_OUTSIDE, "bob", evidence="receipt 2").status == RefundStatus.NEEDS_ATTENTION
 
+    def test_one_who_lost_the_right_since_counts_no_longer(self, scene: Scene, refund: str) -> None:
+        scene.resolve(refund, PAID_OUTSIDE, "ann", **RECEIPT)
+        scene.dismiss("ann")
+
+        assert scene.resolve(refund, PAID_OUTSIDE, "bob", **RECEIPT).status == RefundStatus.NEEDS_ATTENTION
+        assert scene.resolve(refund, PAID_OUTSIDE, "cleo", **RECEIPT).status == RefundStatus.REFUNDED
+
     def test_two_who_say_the_same_settle_it(self, scene: Scene, refund: str) -> None:
         scene.resolve(refund, PAID_OUTSIDE, "ann", **RECEIPT)
 
