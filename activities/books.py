@@ -85,6 +85,8 @@ class Booked(Protocol):
 
     def judge_books(self) -> Iterable[Judgement]: ...
 
+    def places(self, since: datetime) -> list[tuple[str, int | None, str | None]]: ...
+
 
 class Reconciliations(Protocol):
     """Where reconciliations and their findings are written."""
@@ -92,6 +94,8 @@ class Reconciliations(Protocol):
     def open(self, asked: OpenBooks) -> tuple[datetime, datetime]: ...
 
     def note(self, scope: str, differences: Sequence[Difference]) -> None: ...
+
+    def still_open(self, keys: Collection[str]) -> list[str]: ...
 
     def close(self, asked: CloseBooks) -> BooksOutcome: ...
 
@@ -126,7 +130,18 @@ class BooksActivities:
             grace_seconds=asked.grace_seconds,
             has_card=self._card is not None,
             chain_ids=tuple(sorted(self._chains)),
+            unread=tuple(self._unread(since)),
         )
+
+    def _unread(self, since: datetime) -> Iterable[str]:
+        """Name where the books say that something was paid and this worker cannot look."""
+        for rail, chain_id, wallet in self._booked.places(since):
+            if chain_id is None:
+                yield from () if self._card is not None else (rail,)
+            elif chain_id not in self._chains:
+                yield f"chain/{chain_id}"
+            elif wallet != self._wallets.get(chain_id):
+                yield f"chain/{chain_id}/{wallet}"
 
     @activity.defn
     @translated
@@ -240,6 +255,7 @@ class BooksActivities:
         """Write the findings down, and hand their names on. More than a page may name are left for the next run."""
         differences = [it for it in judged if isinstance(it, Difference)]
         under_way = [it.refund_id for it in judged if isinstance(it, UnderWay)]
+        matters = [it.matter for it in judged if isinstance(it, UnderWay) and it.matter is not None]
         named = differences[:DIFFERENCES_PER_PAGE_MAX]
         self._reconciliations.note(scope, named)
         return PageReport(
@@ -247,6 +263,7 @@ class BooksActivities:
             under_way_count=len(under_way),
             under_way=tuple(it for it in under_way if it is not None)[:UNDER_WAY_NAMED_MAX],
             keys=tuple(it.key for it in named),
+            kept=tuple(self._reconciliations.still_open(matters)),
             is_whole=len(named) == len(differences),
         )
 

@@ -16,7 +16,7 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from domain.book_runs import WORKFLOW_TYPE, ReconcileRequest, reconcile_workflow_id
+from domain.book_runs import DAILY, WORKFLOW_TYPE, ReconcileRequest, reconcile_workflow_id
 from domain.refunds import TASK_QUEUE
 
 SCHEDULE_ID = "reconcile-daily"
@@ -44,7 +44,7 @@ def _schedule() -> Schedule:
         action=ScheduleActionStartWorkflow(
             WORKFLOW_TYPE,
             ReconcileRequest(),
-            id=reconcile_workflow_id("daily"),  # Temporal adds the moment
+            id=reconcile_workflow_id(DAILY),  # Temporal adds the moment
             task_queue=TASK_QUEUE,
             static_summary="daily reconciliation",
         ),

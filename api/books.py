@@ -13,6 +13,7 @@ from api.guard import READERS, CallerNow, GuardedRoute, bearer, only
 from api.pictures import Picture
 from api.services import ServicesNow
 from domain.book_runs import (
+    DAILY_PREFIX,
     GRACE_SECONDS_DEFAULT,
     WINDOW_DAYS_DEFAULT,
     Days,
@@ -162,6 +163,8 @@ def verify_audit(services: ServicesNow, seq: HeadSeq = None, hash: HeadHash = No
 )
 def reconcile(body: ReconciliationBody, services: ServicesNow, caller: CallerNow) -> ReconciliationAnswer:
     """Compare books, card processor and chains now; the same id again is the same reconciliation."""
+    if body.reconciliation_id.startswith(DAILY_PREFIX):
+        raise InvalidRequest("reconciliation_id", "reserved", f"{DAILY_PREFIX} is how the schedule names its own")
     asked = OpenBooks(**body.model_dump())
     row = services.reconciliations.request(asked, requested_by=caller.name)
     if row["report"] is None:

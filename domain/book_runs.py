@@ -11,6 +11,9 @@ WINDOW_DAYS_DEFAULT = 45  # a card refund can fail up to 35 days after it was ma
 GRACE_SECONDS_DEFAULT = 3600  # what is younger may still be booked or adopted
 UNDER_WAY_NAMED_MAX = 100
 DIFFERENCES_PER_PAGE_MAX = 500
+KEYS_PER_SCOPE_MAX = 2000  # a report is one payload of Temporal, which takes 2 MB; what is not named is found anyway
+DAILY = "daily"
+DAILY_PREFIX = f"{DAILY}-"  # Temporal adds the moment; nobody else may take such an id before the schedule does
 
 Days = Annotated[int, Field(strict=True, ge=1, le=3650)]
 Seconds = Annotated[int, Field(strict=True, ge=0, le=86400 * 30)]
@@ -57,6 +60,8 @@ class BooksPlan(BaseModel):
     grace_seconds: int
     has_card: bool = False
     chain_ids: tuple[int, ...] = ()
+    unread: tuple[str, ...] = ()
+    """Places that paid by our books, and that this worker cannot read: not set up here, or a wallet of the past."""
 
     def card_days(self) -> list["CardDay"]:
         """Cut the window into days; the last is open, for a processor whose clock is ahead of ours."""
@@ -90,7 +95,10 @@ class ChainPage(BaseModel):
 
 
 class PageReport(BaseModel):
-    """What one step compared. `keys` name the differences; `is_whole` says that all of them are named."""
+    """What one step compared. `keys` name the differences; `is_whole` says that all of them are named.
+
+    `kept` names open findings whose matter counts as under way now: it is not gone, and no patience makes it clean.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -98,6 +106,7 @@ class PageReport(BaseModel):
     under_way_count: int = 0
     under_way: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
     is_whole: bool = True
     next_nonce: int | None = None
 
@@ -114,17 +123,21 @@ class ScopeReport(BaseModel):
     under_way_count: int = 0
     under_way: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     def plus(self, page: PageReport) -> "ScopeReport":
         """Add one page."""
         named = tuple(dict.fromkeys([*self.under_way, *page.under_way]))
+        keys, kept = dict.fromkeys([*self.keys, *page.keys]), dict.fromkeys([*self.kept, *page.kept])
+        is_nameable = max(len(keys), len(kept)) <= KEYS_PER_SCOPE_MAX
         return self.model_copy(
             update={
-                "is_whole": self.is_whole and page.is_whole,
+                "is_whole": self.is_whole and page.is_whole and is_nameable,
                 "compared": self.compared + page.compared,
                 "under_way_count": self.under_way_count + page.under_way_count,
                 "under_way": named[:UNDER_WAY_NAMED_MAX],
-                "keys": tuple(dict.fromkeys([*self.keys, *page.keys])),
+                "keys": tuple(keys)[:KEYS_PER_SCOPE_MAX],
+                "kept": tuple(kept)[:KEYS_PER_SCOPE_MAX],
             }
         )
 

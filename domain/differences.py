@@ -45,9 +45,13 @@ KEY_PREFIX = "reconciliation/"
 
 @dataclass(frozen=True)
 class UnderWay:
-    """Money on its way: nothing is wrong, and nothing is certain yet."""
+    """Money on its way: nothing is wrong, and nothing is certain yet.
+
+    `matter` is the key of the finding that it will be, or was already, if nothing more happens.
+    """
 
     refund_id: str | None
+    matter: str | None = None
 
 
 Judgement = Difference | UnderWay | None

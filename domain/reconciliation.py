@@ -43,7 +43,8 @@ def compare_card_refund(seen: ProviderRefund, deposit: BookedDeposit | None, mom
         return _of(DifferenceKind.AMOUNT_DIFFERS, owner, seen=seen)
     if owner.status in MAY_STILL_LAND:
         is_late = seen.is_done and not moment.is_young(max(seen.created_at, owner.updated_at))
-        return _of(DifferenceKind.PAID_NOT_BOOKED, owner, seen=seen) if is_late else UnderWay(owner.refund_id)
+        late = _of(DifferenceKind.PAID_NOT_BOOKED, owner, seen=seen)
+        return late if is_late else UnderWay(owner.refund_id, late.key)
     if owner.status in DEAD or not owner.is_booked:
         return _of(DifferenceKind.PAID_NOT_BOOKED, owner, seen=seen)
     return None
@@ -52,9 +53,10 @@ def compare_card_refund(seen: ProviderRefund, deposit: BookedDeposit | None, mom
 def compare_card_payout(payout: BookedPayout, moment: Moment) -> Judgement:
     """Judge a card payout of which the processor shows nothing, though it was asked for that very refund."""
     is_late = payout.status == PayoutStatus.PENDING and not moment.is_young(payout.updated_at)
+    missing = _of(DifferenceKind.BOOKED_NOT_PAID, payout)
     if payout.status == PayoutStatus.SUCCEEDED or is_late:
-        return _of(DifferenceKind.BOOKED_NOT_PAID, payout)
-    return UnderWay(payout.refund_id) if payout.status in MAY_STILL_LAND else None
+        return missing
+    return UnderWay(payout.refund_id, missing.key) if payout.status in MAY_STILL_LAND else None
 
 
 def compare_chain_payout(
@@ -88,11 +90,10 @@ def compare_chain_payout(
         return _of(DifferenceKind.AMOUNT_DIFFERS, payout, landed=landed)
     if landed.to != payout.destination:
         return _of(DifferenceKind.DESTINATION_DIFFERS, payout, landed=landed)
+    late = _of(DifferenceKind.PAID_NOT_BOOKED, payout, landed=landed)
     if payout.status in MAY_STILL_LAND and moment.is_young(payout.updated_at):
-        return UnderWay(payout.refund_id)
-    if payout.status != PayoutStatus.SUCCEEDED or not payout.is_booked:
-        return _of(DifferenceKind.PAID_NOT_BOOKED, payout, landed=landed)
-    return None
+        return UnderWay(payout.refund_id, late.key)
+    return late if payout.status != PayoutStatus.SUCCEEDED or not payout.is_booked else None
 
 
 def judge_stray_transfer(
@@ -184,12 +185,11 @@ def _judge_foreign(seen: ProviderRefund, deposit: BookedDeposit, moment: Moment)
     shown = [it for it in deposit.payouts if it.status == PayoutStatus.PAID_OUTSIDE]
     if any(seen.created_at <= it.begun_at for it in shown):
         return None  # this is what an operator saw when they recorded that it was paid outside
-    if moment.is_young(seen.created_at):
-        return UnderWay(deposit.refund_id)
     paid = deposit.paid_besides(None)
+    foreign = _unowned(seen, deposit.deposit_id, deposit.refund_id)
     if paid is not None:
-        return _of(DifferenceKind.PAID_TWICE, paid, subject=f"card/{seen.ref}", seen=seen)
-    return _unowned(seen, deposit.deposit_id, deposit.refund_id)
+        foreign = _of(DifferenceKind.PAID_TWICE, paid, subject=f"card/{seen.ref}", seen=seen)
+    return UnderWay(deposit.refund_id, foreign.key) if moment.is_young(seen.created_at) else foreign
 
 
 def _unowned(seen: ProviderRefund, deposit_id: str | None, refund_id: str | None) -> Difference:

@@ -40,6 +40,19 @@ class Booked:
         with self._database.read() as session:
             return _deposits(session, [deposit_id])[deposit_id]
 
+    def places(self, since: datetime) -> list[tuple[str, int | None, str | None]]:
+        """List rail, chain and wallet of all payouts that a comparison back to `since` has to look at."""
+        is_by_card = (Payout.rail == "card") & (Payout.begun_at >= since) & Payout.status.in_(TO_BE_SEEN)
+        is_on_chain = Payout.nonce.is_not(None) & ((Payout.begun_at >= since) | Payout.is_buried.is_(False))
+        query = select(Payout.rail, Payout.chain_id, Payout.wallet).where(is_by_card | is_on_chain).distinct()
+        with self._database.read() as session:
+            return [
+                (rail, chain_id, wallet)
+                for rail, chain_id, wallet in session.execute(
+                    query.order_by(Payout.rail, Payout.chain_id, Payout.wallet)
+                )
+            ]
+
     def card_payouts(self, since: datetime, until: datetime | None) -> list[BookedPayout]:
         """List the card payouts begun in [since, until) of which the processor may show something."""
         query = _payouts().where(Payout.rail == "card", Payout.begun_at >= since, Payout.status.in_(TO_BE_SEEN))

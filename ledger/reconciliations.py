@@ -1,15 +1,15 @@
 """Reconciliations that were asked for, what they found, and the findings that they open and close."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from domain.book_runs import BooksOutcome, CloseBooks, OpenBooks
 from domain.differences import KEY_PREFIX, Difference
-from domain.errors import Conflict, NotFound
+from domain.errors import Conflict, NotFound, TryAgain
 from domain.findings import FindingKind
 from ledger import audit
 from ledger.database import Database
@@ -17,6 +17,12 @@ from ledger.findings import close_finding, open_finding, subject_of
 from ledger.tables import Finding, Reconciliation
 
 SCHEDULE = "schedule"
+KEYS_ASKED_AT_ONCE = 500  # databases bound how many values a query may bring
+
+# Each takes one of the worker's threads while it runs, and refunds need the others.
+REQUESTED_TOGETHER_MAX = 3
+START_MAX = timedelta(minutes=5)  # one that did not begin by then waits for a worker or Temporal that is away
+RUN_MAX = timedelta(hours=6)  # one that did not end by then was lost
 
 
 class Reconciliations:
@@ -30,6 +36,7 @@ class Reconciliations:
         with self._database.write() as session:
             row = session.get(Reconciliation, asked.reconciliation_id)
             if row is None:
+                self._refuse_more(session)
                 row = _new(session, self._database, asked, requested_by)
             elif (row.days, row.grace_seconds) != (asked.days, asked.grace_seconds):
                 raise Conflict(
@@ -38,6 +45,15 @@ class Reconciliations:
                     rule="same_values",
                 )
             return _picture(row)
+
+    def _refuse_more(self, session: Session) -> None:
+        """Let a few run together. The schedule's does not ask, and what never began or ended does not count."""
+        now, it = self._database.now(), Reconciliation
+        is_waiting = it.started_at.is_(None) & (it.requested_at > now - START_MAX)
+        is_running = it.started_at > now - RUN_MAX
+        unfinished = select(func.count()).where(it.finished_at.is_(None), is_waiting | is_running)
+        if (session.scalar(unfinished.where(it.requested_by != SCHEDULE)) or 0) >= REQUESTED_TOGETHER_MAX:
+            raise TryAgain("other reconciliations are under way", after_seconds=60)
 
     def open(self, asked: OpenBooks) -> tuple[datetime, datetime]:
         """Begin; return from when on and up to when is compared. One by schedule gets its row here."""
@@ -50,22 +66,35 @@ class Reconciliations:
             return row.started_at - timedelta(days=row.days), row.started_at
 
     def note(self, scope: str, differences: Sequence[Difference]) -> None:
-        """Open a finding for each difference that has none. One that a person closed stays closed."""
+        """Open a finding for each difference that has none.
+
+        One that a person closed stays closed as long as the difference is the one that they saw.
+        """
         if not differences:
             return
         with self._database.write() as session:
             for difference in differences:
                 found = session.scalar(select(Finding).where(Finding.key == difference.key))
-                if found is not None and found.closed_by is not None:
+                evidence = _evidence(scope, difference)
+                if found is not None and found.closed_by is not None and found.evidence == evidence:
                     continue
                 open_finding(
                     session,
                     self._database,
                     kind=FindingKind(difference.kind),
                     key=difference.key,
-                    evidence=_evidence(scope, difference),
+                    evidence=evidence,
                     refund_id=difference.refund_id,
                 )
+
+    def still_open(self, keys: Collection[str]) -> list[str]:
+        """Return those of the keys that have an open finding."""
+        asked, found = list(keys), list[str]()
+        with self._database.read() as session:
+            for begin in range(0, len(asked), KEYS_ASKED_AT_ONCE):
+                some = Finding.key.in_(asked[begin : begin + KEYS_ASKED_AT_ONCE])
+                found += session.scalars(select(Finding.key).where(some, Finding.closed_at.is_(None)))
+        return found
 
     def close(self, asked: CloseBooks) -> BooksOutcome:
         """Close the findings whose difference is gone, and write the report; a second call returns the first's."""
@@ -94,7 +123,7 @@ class Reconciliations:
 
     def _close_gone(self, session: Session, asked: CloseBooks, row: Reconciliation) -> list[int]:
         """Close what this run looked for and did not find again. What lies outside its window it did not look for."""
-        seen = {key for scope in asked.scopes for key in scope.keys}
+        seen = {key for scope in asked.scopes for key in (*scope.keys, *scope.kept)}
         looked_at = {scope.scope for scope in asked.scopes if scope.is_read and scope.is_whole}
         mine = select(Finding).where(Finding.key.startswith(KEY_PREFIX), Finding.closed_at.is_(None))
         closed = []
@@ -152,7 +181,7 @@ def _evidence(scope: str, difference: Difference) -> dict[str, Any]:
 
 
 def _report(session: Session, asked: CloseBooks, closed: list[int]) -> dict[str, Any]:
-    keys = list(dict.fromkeys(key for scope in asked.scopes for key in scope.keys))
+    keys = list(dict.fromkeys(key for scope in asked.scopes for key in (*scope.keys, *scope.kept)))
     found = [it for key in keys if (it := session.scalar(select(Finding).where(Finding.key == key))) is not None]
     differences = [
         {

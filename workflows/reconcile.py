@@ -34,6 +34,7 @@ class ReconcileWorkflow:
         scopes = [await self._card(plan)] if plan.has_card else []
         scopes += [await self._wallet(plan, chain_id) for chain_id in plan.chain_ids]
         scopes.append(await self._ledger(plan))
+        scopes += [ScopeReport(scope=place).unread() for place in plan.unread]
         closing = CloseBooks(plan=plan, scopes=tuple(scopes))
         return await workflow.execute_activity_method(BooksActivities.close_books, closing, **LEDGER)
 

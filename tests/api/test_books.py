@@ -91,3 +91,13 @@ def finish(front: Front) -> dict[str, Any]:
 
 def test_a_reconciliation_that_nobody_asked_for_is_not_found(front: Front) -> None:
     problem(front.call("vera", "GET", "/v1/reconciliations/none"), 404, "not-found")
+
+
+def test_nobody_takes_the_id_of_a_daily_reconciliation_before_the_schedule_does(front: Front) -> None:
+    """Its report would be written already, and clean, when the day's reconciliation comes to write it."""
+    taken = ASKED | {"reconciliation_id": "daily-2026-11-21T03:00:00Z"}
+
+    answer = front.call("vera", "POST", "/v1/reconciliations", taken)
+
+    problem(answer, 422, "invalid-request", field="reconciliation_id", rule="reserved")
+    assert front.runs.reconciled == []

@@ -30,22 +30,25 @@ def outside(scene: Scene) -> Outside:
     return Outside(scene)
 
 
-def steps_of(outside: Outside) -> BooksActivities:
+def steps_of(
+    outside: Outside, *, has_card: bool = True, has_chain: bool = True, wallet: str = WALLET
+) -> BooksActivities:
     scene = outside.scene
     return BooksActivities(
-        card=outside,
-        chains={CHAIN_ID: outside},
-        wallets={CHAIN_ID: WALLET},
+        card=outside if has_card else None,
+        chains={CHAIN_ID: outside} if has_chain else {},
+        wallets={CHAIN_ID: wallet} if has_chain else {},
         booked=Booked(scene.database, scene.policy),
         reconciliations=Reconciliations(scene.database),
     )
 
 
-def reconcile(outside: Outside, *, unread: str | None = None) -> BooksOutcome:
+def reconcile(outside: Outside, *, unread: str | None = None, grace_seconds: int = 60) -> BooksOutcome:
     """Do what the workflow does; time goes on between two runs."""
     outside.scene.clock.advance(timedelta(minutes=1))
     steps, run = steps_of(outside), ActivityEnvironment().run
-    plan = run(steps.open_books, OpenBooks(reconciliation_id=f"r{next(numbers)}", days=DAYS, grace_seconds=60))
+    asked = OpenBooks(reconciliation_id=f"r{next(numbers)}", days=DAYS, grace_seconds=grace_seconds)
+    plan = run(steps.open_books, asked)
     card, chain = ScopeReport(scope="card"), ScopeReport(scope=f"chain/{CHAIN_ID}")
     for day in plan.card_days():
         card = card.plus(run(steps.compare_card_day, day))

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from sqlalchemy import text
+
 from domain.book_runs import BooksOutcome, ReconcileRequest, reconcile_workflow_id
 from domain.differences import ProviderRefund
 from domain.refunds import TASK_QUEUE, RefundStatus
@@ -55,3 +57,19 @@ async def test_a_processor_that_stays_away_leaves_the_rest_compared(house: House
         "chain/31337": True,
         "ledger": True,
     }
+
+
+async def test_a_chain_that_left_the_settings_makes_a_reconciliation_incomplete(house: House) -> None:
+    house.deposit("coins", rail="crypto")
+    refund = await house.request("1", rail="crypto", deposit_id="coins")
+    await house.until(refund, AWAITING_APPROVAL)
+    house.approve(refund)
+    await house.bring(refund, REFUNDED)
+    with house.database.write() as session:
+        session.execute(text("UPDATE payouts SET chain_id = 8453"))
+
+    outcome = await reconcile(house, "daily-1")
+
+    report = Reconciliations(house.database).get("daily-1")["report"]
+    assert outcome.outcome == "incomplete"
+    assert [it["scope"] for it in report["scopes"] if not it["is_read"]] == ["chain/8453"]
