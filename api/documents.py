@@ -25,7 +25,7 @@ DESCRIPTION = """Takes refund requests, proves who asks, waits for people's appr
 way it came, exactly once. Money is a whole number of the smallest unit and a currency; chain amounts are decimal
 strings in base units; times are RFC 3339. An `Idempotency-Key` header is accepted and not needed: a ticket, and the
 ids in the bodies, are the keys. With it, the same call within 24 hours gets its first answer, marked
-`Idempotent-Replayed: true`. `x-roles` names who may call."""
+`Idempotent-Replayed: true`; a switch (`x-switch`) is carried out each time. `x-roles` names who may call."""
 
 
 # What every read, and every call with a body, can be answered with; a path with an id adds 404.

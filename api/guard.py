@@ -31,9 +31,13 @@ ADMINS = frozenset([Role.ADMIN])
 bearer = HTTPBearer(auto_error=False, description="One token per client; only its hash is kept here.")
 
 
-def only(roles: Iterable[Role]) -> dict[str, Any]:
-    """Say in a route, and in the OpenAPI document, which roles may call it."""
-    return {"x-roles": sorted(role.value for role in roles)}
+def only(roles: Iterable[Role], *, is_switch: bool = False) -> dict[str, Any]:
+    """Say in a route, and in the OpenAPI document, which roles may call it.
+
+    A switch is carried out at each call, whatever its `Idempotency-Key`: it leads to the same state however often
+    it is called, and a kept answer would say "stopped" of a rail that was started since.
+    """
+    return {"x-roles": sorted(role.value for role in roles)} | ({"x-switch": True} if is_switch else {})
 
 
 class GuardedRoute(APIRoute):
@@ -45,6 +49,7 @@ class GuardedRoute(APIRoute):
         if not roles:
             raise TypeError(f"{self.path} does not say who may call it")
         takes_body = self.body_field is not None
+        is_switch = (self.openapi_extra or {}).get("x-switch", False)
 
         async def guarded(request: Request) -> Response:
             caller = await _authenticate(request)
@@ -54,7 +59,9 @@ class GuardedRoute(APIRoute):
             key = key_of(request)
             value = strict_json.parse(await _read(request)) if takes_body else None
             call = partial(handle, _ParsedRequest(request, value) if takes_body else request)
-            return await (call() if key is None else answer_once(request, caller, self.path, key, value, call))
+            return await (
+                call() if key is None or is_switch else answer_once(request, caller, self.path, key, value, call)
+            )
 
         return guarded
 

@@ -43,14 +43,22 @@ def list_operators(services: ServicesNow) -> OperatorList:
     return OperatorList(items=[Operator.model_validate(row) for row in services.clients.clients()])
 
 
-@routes.post("/v1/operators/{name:path}/deactivate", openapi_extra=only(ADMINS), responses=problems_of(*WRITE, 404))
+@routes.post(
+    "/v1/operators/{name:path}/deactivate",
+    openapi_extra=only(ADMINS, is_switch=True),
+    responses=problems_of(*WRITE, 404),
+)
 def deactivate_operator(name: Name, body: OperatorBody, services: ServicesNow, caller: CallerNow) -> Operator:
     """Take the right to call away, at once; approvals of theirs that are not paid yet count no longer."""
     row = services.clients.set_active(name, False, reason=body.reason, actor=caller.name)
     return Operator.model_validate(row)
 
 
-@routes.post("/v1/operators/{name:path}/activate", openapi_extra=only(ADMINS), responses=problems_of(*WRITE, 404))
+@routes.post(
+    "/v1/operators/{name:path}/activate",
+    openapi_extra=only(ADMINS, is_switch=True),
+    responses=problems_of(*WRITE, 404),
+)
 def activate_operator(name: Name, body: OperatorBody, services: ServicesNow, caller: CallerNow) -> Operator:
     """Give the right to call back, with the same token and role."""
     row = services.clients.set_active(name, True, reason=body.reason, actor=caller.name)

@@ -52,13 +52,13 @@ def list_rails(services: ServicesNow) -> RailList:
     return RailList(items=[RailAnswer.model_validate(row) for row in services.rails.rails()])
 
 
-@routes.post("/v1/rails/{rail}/stop", openapi_extra=only(READERS), responses=problems_of(*WRITE))
+@routes.post("/v1/rails/{rail}/stop", openapi_extra=only(READERS, is_switch=True), responses=problems_of(*WRITE))
 def stop_rail(rail: Rail, body: RailBody, services: ServicesNow, caller: CallerNow) -> RailAnswer:
     """Stop a rail at once: no payout begins or gets a nonce. What was sent already is followed to its end."""
     return RailAnswer.model_validate(services.rails.stop(rail, body.reason, operator=caller.name))
 
 
-@routes.post("/v1/rails/{rail}/start", openapi_extra=only(DECIDERS), responses=problems_of(*WRITE))
+@routes.post("/v1/rails/{rail}/start", openapi_extra=only(DECIDERS, is_switch=True), responses=problems_of(*WRITE))
 def start_rail(rail: Rail, body: RailBody, services: ServicesNow, caller: CallerNow) -> RailAnswer:
     """Say that a rail may start. The first word waits for a second person's; a new stop voids both."""
     return RailAnswer.model_validate(services.rails.start(rail, body.reason, operator=caller.name))

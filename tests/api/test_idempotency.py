@@ -193,3 +193,24 @@ def test_reading_pays_no_heed_to_a_key(front: Front) -> None:
         answer = front.call("vera", "GET", "/v1/findings", headers={"Idempotency-Key": "two words"})
         assert answer.status_code == 200
         assert "idempotent-replayed" not in answer.headers
+
+
+def test_a_switch_is_carried_out_each_time_whatever_its_key(front: Front) -> None:
+    """A script stops the rail under a fixed key; what it did the first time was undone since."""
+    stop = ("vera", "POST", "/v1/rails/card/stop", {"reason": "odd payouts"})
+    front.call(*stop, headers={"Idempotency-Key": KEY})
+    for person in ("ann", "bob"):
+        front.call(person, "POST", "/v1/rails/card/start", {"reason": "mended"}, headers={"Idempotency-Key": KEY})
+
+    again = front.call(*stop, headers={"Idempotency-Key": KEY})
+
+    assert again.json()["is_stopped"]
+    rails = front.call("vera", "GET", "/v1/rails").json()["items"]
+    assert {it["rail"]: it["is_stopped"] for it in rails} == {"card": True, "crypto": False}
+
+
+def test_an_operator_is_deactivated_again_under_the_same_key(front: Front) -> None:
+    for act in ("deactivate", "activate", "deactivate"):
+        front.call("ada", "POST", f"/v1/operators/ann/{act}", {"reason": "a drill"}, headers={"Idempotency-Key": KEY})
+
+    assert front.call("ann", "GET", "/v1/rails").status_code == 401
