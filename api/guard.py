@@ -34,8 +34,8 @@ bearer = HTTPBearer(auto_error=False, description="One token per client; only it
 def only(roles: Iterable[Role], *, is_switch: bool = False) -> dict[str, Any]:
     """Say in a route, and in the OpenAPI document, which roles may call it.
 
-    A switch is carried out at each call, whatever its `Idempotency-Key`: it leads to the same state however often
-    it is called, and a kept answer would say "stopped" of a rail that was started since.
+    A switch, which only ever makes things safer, is carried out at each call, whatever its `Idempotency-Key`: a kept
+    answer would say "stopped" of a rail that was started since.
     """
     return {"x-roles": sorted(role.value for role in roles)} | ({"x-switch": True} if is_switch else {})
 

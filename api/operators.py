@@ -56,7 +56,7 @@ def deactivate_operator(name: Name, body: OperatorBody, services: ServicesNow, c
 
 @routes.post(
     "/v1/operators/{name:path}/activate",
-    openapi_extra=only(ADMINS, is_switch=True),
+    openapi_extra=only(ADMINS),
     responses=problems_of(*WRITE, 404),
 )
 def activate_operator(name: Name, body: OperatorBody, services: ServicesNow, caller: CallerNow) -> Operator:

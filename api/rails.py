@@ -58,7 +58,7 @@ def stop_rail(rail: Rail, body: RailBody, services: ServicesNow, caller: CallerN
     return RailAnswer.model_validate(services.rails.stop(rail, body.reason, operator=caller.name))
 
 
-@routes.post("/v1/rails/{rail}/start", openapi_extra=only(DECIDERS, is_switch=True), responses=problems_of(*WRITE))
+@routes.post("/v1/rails/{rail}/start", openapi_extra=only(DECIDERS), responses=problems_of(*WRITE))
 def start_rail(rail: Rail, body: RailBody, services: ServicesNow, caller: CallerNow) -> RailAnswer:
     """Say that a rail may start. The first word waits for a second person's; a new stop voids both."""
     return RailAnswer.model_validate(services.rails.start(rail, body.reason, operator=caller.name))

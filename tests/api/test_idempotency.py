@@ -214,3 +214,17 @@ def test_an_operator_is_deactivated_again_under_the_same_key(front: Front) -> No
         front.call("ada", "POST", f"/v1/operators/ann/{act}", {"reason": "a drill"}, headers={"Idempotency-Key": KEY})
 
     assert front.call("ann", "GET", "/v1/rails").status_code == 401
+
+
+def test_a_word_to_start_that_comes_again_does_not_count_for_a_later_stop(front: Front) -> None:
+    stop = ("vera", "POST", "/v1/rails/card/stop")
+    start = ("ann", "POST", "/v1/rails/card/start", {"reason": "mended"})
+    front.call(*stop, {"reason": "odd payouts"})
+    front.call(*start, headers={"Idempotency-Key": KEY})
+    front.call("bob", "POST", "/v1/rails/card/start", {"reason": "mended"})
+    front.call(*stop, {"reason": "odd again"})
+
+    front.call(*start, headers={"Idempotency-Key": KEY})
+
+    card, _ = front.call("vera", "GET", "/v1/rails").json()["items"]
+    assert (card["is_stopped"], card["start_asked"]) == (True, [])
