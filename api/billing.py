@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path
 from pydantic import Field
 
 from api.documents import READ, WRITE, problems_of
-from api.fields import AmountMinor, Asset, BaseUnits, Body, ChainId, Flag, Moment, TxHash
+from api.fields import AmountMinor, Asset, BaseUnits, Body, ChainId, Email, Flag, Moment, TxHash
 from api.guard import BILLING, READERS, CallerNow, GuardedRoute, bearer, only
 from api.pictures import Balance, CurrencyBalance, Recorded
 from api.services import ServicesNow
@@ -26,7 +26,7 @@ class AccountBody(Body):
     """A customer's account. A PUT says all of it, so `status` is never guessed."""
 
     username: Identifier
-    email: Annotated[str, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
+    email: Email | None = None
     status: AccountStatus
 
 

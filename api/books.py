@@ -8,7 +8,7 @@ from anyio import from_thread
 from fastapi import APIRouter, Depends, Path, Query
 
 from api.documents import problems_of
-from api.fields import Body
+from api.fields import Body, QueryNumber
 from api.guard import READERS, CallerNow, GuardedRoute, bearer, only
 from api.pictures import Picture
 from api.services import ServicesNow
@@ -120,7 +120,9 @@ class ReconciliationList(Picture):
 
 
 ReconciliationId = Annotated[Identifier, Path(description="as it was asked for, or `daily-` and its moment")]
-HeadSeq = Annotated[int | None, Query(ge=0, le=2**62, description="`seq` of a head that was exported earlier")]
+HeadSeq = Annotated[
+    QueryNumber | None, Query(ge=0, le=2**62, description="`seq` of a head that was exported earlier")
+]
 HeadHash = Annotated[str | None, Query(pattern=r"^[0-9a-f]{64}$", description="`hash` of that head")]
 
 
@@ -178,7 +180,7 @@ def list_reconciliations(services: ServicesNow) -> ReconciliationList:
     return ReconciliationList(items=[_answer(row) for row in services.reconciliations.latest(LATEST_MAX)])
 
 
-@routes.get("/v1/reconciliations/{reconciliation_id}", openapi_extra=only(READERS), responses=READ)
+@routes.get("/v1/reconciliations/{reconciliation_id:path}", openapi_extra=only(READERS), responses=READ)
 def show_reconciliation(reconciliation_id: ReconciliationId, services: ServicesNow) -> ReconciliationAnswer:
     """Read one reconciliation, and its report once it is finished."""
     return _answer(services.reconciliations.get(reconciliation_id))

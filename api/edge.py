@@ -9,6 +9,7 @@ from urllib.parse import unquote_to_bytes
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
@@ -50,13 +51,8 @@ class Edge:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                if _is_utf8(scope):
-                    await self._app(scope, receive, send_marked)
-                else:
-                    refusal = problems.answer(
-                        request_id, ProblemType.MALFORMED_REQUEST, "The path or query is not UTF-8.", rule="utf8"
-                    )
-                    await refusal(scope, receive, send_marked)
+                refusal = _refusal_of_address(scope, request_id)
+                await (refusal or self._app)(scope, receive, send_marked)
             except ClientDisconnect:
                 log.info("request.abandoned")
                 return
@@ -96,6 +92,17 @@ def _route_of(scope: Scope) -> str | None:
 def _request_id(scope: Scope) -> str:
     given = Headers(scope=scope).get("x-request-id", "")
     return given if REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
+
+
+def _refusal_of_address(scope: Scope, request_id: str) -> Response | None:
+    """Refuse an address that readers would take differently."""
+    kind = ProblemType.MALFORMED_REQUEST
+    if not _is_utf8(scope):
+        return problems.answer(request_id, kind, "The path or query is not UTF-8.", field="path", rule="utf8")
+    if "\n" in scope["path"]:
+        # The patterns of routes end before a last line break, so that `a%0A` would be taken for the id `a`.
+        return problems.answer(request_id, kind, "The path holds a line break.", field="path", rule="line_break")
+    return None
 
 
 def _is_utf8(scope: Scope) -> bool:

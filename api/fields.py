@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic_core import PydanticCustomError
 
 from domain.money import AMOUNT_BASE_UNITS_MAX, AMOUNT_MINOR_MAX
-from domain.refunds import only_rfc_3339
+from domain.refunds import only_rfc_3339, printable
 
 YEAR_MIN, YEAR_MAX = 2000, 2199  # outside of it a time is a mistake, and some cannot even be turned into UTC
 TEXT_LENGTH_MAX = 4000
@@ -36,6 +36,20 @@ def _only_decimal_string(value: Any) -> int:
     return number
 
 
+def _only_digits(value: Any) -> Any:
+    # pydantic would also read ` 7`, `7.0` and `1_0`; a default is a number already.
+    if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,20}", value, re.ASCII):
+        raise PydanticCustomError("int_parsing", "must be a whole number")
+    return value
+
+
+def _only_true_or_false(value: Any) -> Any:
+    # pydantic would also read `on`, `y` and `0`.
+    if isinstance(value, str) and value not in ("true", "false"):
+        raise PydanticCustomError("bool_parsing", "must be true or false")
+    return value
+
+
 def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
@@ -56,3 +70,6 @@ TxHash = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$"), AfterValidator(st
 Asset = Annotated[str, Field(pattern=r"^(native|0x[0-9a-fA-F]{40})$"), AfterValidator(str.lower)]
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX), AfterValidator(_has_words)]
 Flag = Annotated[bool, Field(strict=True)]
+QueryNumber = Annotated[int, BeforeValidator(_only_digits)]
+QueryFlag = Annotated[bool, BeforeValidator(_only_true_or_false)]
+Email = Annotated[str, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(printable)]

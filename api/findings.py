@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from pydantic import Field
 
 from api.documents import READ, WRITE, problems_of
-from api.fields import Body, Text
+from api.fields import Body, QueryFlag, QueryNumber, Text
 from api.guard import DECIDERS, READERS, CallerNow, GuardedRoute, bearer, only
 from api.pictures import Picture
 from api.services import ServicesNow
@@ -19,7 +19,7 @@ from domain.refunds import Identifier
 routes = APIRouter(route_class=GuardedRoute, dependencies=[Depends(bearer)], tags=["findings"])
 
 ID_MAX = 2**63 - 1
-FindingId = Annotated[int, Path(ge=1, le=ID_MAX, description="the finding's number")]
+FindingId = Annotated[QueryNumber, Path(ge=1, le=ID_MAX, description="the finding's number")]
 
 
 class RemedyCall(Picture):
@@ -65,9 +65,9 @@ class FindingFilters(Body):
 
     kind: FindingKind | None = None
     refund_id: Identifier | None = None
-    open: bool = Field(default=True, description="`false` lists those that were closed")
+    open: QueryFlag = Field(default=True, description="`false` lists those that were closed")
     cursor: Annotated[str, Field(max_length=20)] | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Annotated[QueryNumber, Field(ge=1, le=200)] = 50
 
 
 class CloseBody(Body):

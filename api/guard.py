@@ -1,12 +1,13 @@
 """Who may call which route, and how a body is read: nothing passes that was not asked for by name."""
 
 import re
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
@@ -14,7 +15,7 @@ from api import strict_json
 from api.idempotency import answer_once, key_of
 from api.problems import ProblemError, ProblemType
 from api.services import Services
-from domain.errors import NotAllowed, NotAuthenticated
+from domain.errors import InvalidRequest, NotAllowed, NotAuthenticated
 from domain.people import DECIDING, OPERATORS, Role
 from ledger.clients import Caller
 
@@ -50,12 +51,14 @@ class GuardedRoute(APIRoute):
             raise TypeError(f"{self.path} does not say who may call it")
         takes_body = self.body_field is not None
         is_switch = (self.openapi_extra or {}).get("x-switch", False)
+        in_query = {it.alias for it in get_flat_params(self.dependant)} - set(self.param_convertors)
 
         async def guarded(request: Request) -> Response:
             caller = await _authenticate(request)
             request.state.caller, request.state.caller_name = caller, caller.name
             if caller.role not in roles:
                 raise NotAllowed(f"This needs the role {' or '.join(sorted(roles))}.", rule="role")
+            _check_query(request, in_query)
             key = key_of(request)
             value = strict_json.parse(await _read(request)) if takes_body else None
             call = partial(handle, _ParsedRequest(request, value) if takes_body else request)
@@ -67,9 +70,10 @@ class GuardedRoute(APIRoute):
 
 
 async def _authenticate(request: Request) -> Caller:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    given = request.headers.getlist("authorization")
+    scheme, _, token = given[0].partition(" ") if len(given) == 1 else ("", "", "")
     if scheme.lower() != "bearer" or not TOKEN.fullmatch(token):
-        raise NotAuthenticated
+        raise NotAuthenticated  # also for two: a proxy in front may have looked at the other one
     services: Services = request.app.state.services
     caller = await run_in_threadpool(services.clients.by_token, token)
     if caller is None:
@@ -77,10 +81,22 @@ async def _authenticate(request: Request) -> Caller:
     return caller
 
 
+def _check_query(request: Request, known: Collection[str]) -> None:
+    """Refuse what would be ignored: who misspells a filter, or an audit head's `hash`, would believe the answer."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if name not in known:
+            raise InvalidRequest(name, "extra_forbidden", "is not a parameter here")
+        if names.count(name) > 1:
+            raise InvalidRequest(name, "once", "must be given once")
+
+
 async def _read(request: Request) -> bytes:
     """Read the body as it comes and stop at the limit, whatever its declared length says."""
-    encoding = request.headers.get("content-encoding", "identity")
-    if not JSON_MEDIA_TYPE.fullmatch(request.headers.get("content-type", "").strip()) or encoding != "identity":
+    media_types = request.headers.getlist("content-type")
+    encodings = request.headers.getlist("content-encoding") or ["identity"]
+    is_json = len(media_types) == 1 and JSON_MEDIA_TYPE.fullmatch(media_types[0].strip())
+    if not is_json or encodings != ["identity"]:
         raise ProblemError(
             ProblemType.UNSUPPORTED_MEDIA_TYPE,
             "The body must be sent as application/json in UTF-8, not compressed.",

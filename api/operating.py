@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import Field
 
 from api.documents import WRITE, problems_of
-from api.fields import Body, Flag, Text
+from api.fields import Body, Flag, QueryFlag, Text
 from api.guard import DECIDERS, CallerNow, GuardedRoute, bearer, only
 from api.pictures import Refund
 from api.refunds import RefundId, TellingNow, picture, tell_and_show
@@ -21,7 +21,8 @@ RECORD = problems_of(*WRITE, 404)
 ACKNOWLEDGE_MAX = 32
 
 Deliver = Annotated[
-    bool, Query(description="`false`: record only; bring the news by Temporal's `decide`, `approve` or `reject`.")
+    QueryFlag,
+    Query(description="`false`: record only; bring the news by Temporal's `decide`, `approve` or `reject`."),
 ]
 
 

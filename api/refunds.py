@@ -2,7 +2,8 @@
 
 import base64
 import json
-from datetime import datetime
+import re
+from datetime import UTC, datetime
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -10,7 +11,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.documents import READ, WRITE, problems_of
-from api.fields import Body, Moment, Text
+from api.fields import Body, Moment, QueryNumber, Text
 from api.guard import HELPDESK, READERS, CallerNow, GuardedRoute, bearer, only
 from api.pictures import Refund, RefundList, RefundSummary
 from api.services import Services, ServicesNow
@@ -26,10 +27,13 @@ from domain.refunds import (
     RefundStatus,
     SessionClaim,
     TicketSystem,
+    TicketUrl,
 )
 from ledger.intake import Requester
 
 routes = APIRouter(route_class=GuardedRoute, dependencies=[Depends(bearer)], tags=["refunds"])
+
+REFUND_ID = re.compile(r"rf_[0-9a-f]{24}", re.ASCII)
 
 RefundId = Annotated[Identifier, Path(description="`rf_` and 24 hexadecimal digits")]
 
@@ -39,7 +43,7 @@ class TicketBody(Body):
 
     system: TicketSystem
     id: Identifier
-    url: Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s<>\"']+$")] | None = None
+    url: TicketUrl | None = None
 
 
 class AccountRefBody(Body):
@@ -83,7 +87,7 @@ class Filters(Body):
     account: Identifier | None = None
     deposit: Identifier | None = None
     cursor: Annotated[str, Field(max_length=256)] | None = None
-    limit: Annotated[int, Field(ge=1, le=200)] = 50
+    limit: Annotated[QueryNumber, Field(ge=1, le=200)] = 50
 
 
 async def telling_of(request: Request) -> Telling:
@@ -164,8 +168,8 @@ def _read_cursor(cursor: str) -> tuple[datetime, str]:
     try:
         moment, identifier = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
         created_at = datetime.fromisoformat(moment)
-        if created_at.utcoffset() is None or not isinstance(identifier, str) or not identifier.isascii():
+        if created_at.utcoffset() is None or not REFUND_ID.fullmatch(identifier):
             raise ValueError
-    except (ValueError, TypeError, RecursionError):
+        return created_at.astimezone(UTC), identifier
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise InvalidRequest("cursor", "cursor", "is not a cursor that a list returned") from None
-    return created_at, identifier

@@ -192,7 +192,7 @@ class OwnershipLevel(StrEnum):
     OPERATOR_CONFIRMED = "operator_confirmed"
 
 
-def _printable(value: str) -> str:
+def printable(value: str) -> str:
     """Refuse control, bidirectional and lone surrogate characters: ids are compared, shown and hashed."""
     if not value.isprintable() or value != value.strip():
         raise ValueError("must hold printable characters only, without white space at the ends")
@@ -216,9 +216,9 @@ def _in_utc(value: datetime) -> datetime:
         raise ValueError("must be a moment between the years 1 and 9999 in UTC") from None
 
 
-Identifier = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_printable)]
+Identifier = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(printable)]
 TicketSystem = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
-TicketUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s<>\"']+$"), AfterValidator(_printable)]
+TicketUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s<>\"']+$"), AfterValidator(printable)]
 RequestTime = Annotated[AwareDatetime, BeforeValidator(only_rfc_3339), AfterValidator(_in_utc)]
 PaymentProof = Annotated[
     str, Field(pattern=r"^((pi|ch|py)_[A-Za-z0-9_]{1,250}|0x[0-9a-fA-F]{64})$")

@@ -9,6 +9,7 @@ import pytest
 from cli.checkup import api, database
 from cli.checkup.report import Check, Status, skew
 from config import Settings
+from domain.findings import FindingKind
 from ledger.findings import open_finding
 from ledger.tables import RailStop, Wallet
 from tests.cli.shell import NOWHERE, Ended, Shell
@@ -157,7 +158,7 @@ def test_what_stands_still_is_told(fresh: Shell) -> None:
     scene.funded()
     scene.request()
     with scene.database.write() as session:
-        open_finding(session, scene.database, kind="planted", key="planted", evidence={})
+        open_finding(session, scene.database, kind=FindingKind.PAYOUT_UNKNOWN, key="planted", evidence={})
         session.add(RailStop(rail="card", operator="ada", reason="a test", stopped_at=scene.clock.moment))
         session.add(Wallet(chain_id=1, address="0x" + "a" * 40, next_nonce=0, pause_reason="nonce_used_elsewhere"))
     scene.database.close()
