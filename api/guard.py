@@ -20,6 +20,7 @@ from domain.people import DECIDING, OPERATORS, Role
 from ledger.clients import Caller
 
 BODY_BYTES_MAX = 64 * 1024
+DIGITS_MAX = 20  # of a length that is worth reading
 TOKEN = re.compile(r"[\x21-\x7e]{1,256}", re.ASCII)
 JSON_MEDIA_TYPE = re.compile(r"application/json\s*(;\s*charset=\"?utf-8\"?\s*)?", re.ASCII | re.IGNORECASE)
 
@@ -103,16 +104,20 @@ async def _read(request: Request) -> bytes:
             field="Content-Type",
             rule="application_json",
         )
+    too_large = ProblemError(
+        ProblemType.BODY_TOO_LARGE,
+        f"The body may hold {BODY_BYTES_MAX} bytes at most.",
+        field="body",
+        rule="body_bytes_max",
+    )
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and (len(declared) > DIGITS_MAX or int(declared) > BODY_BYTES_MAX):
+        raise too_large  # at once: who waits for the whole of it keeps a connection open for nothing
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > BODY_BYTES_MAX:
-            raise ProblemError(
-                ProblemType.BODY_TOO_LARGE,
-                f"The body may hold {BODY_BYTES_MAX} bytes at most.",
-                field="body",
-                rule="body_bytes_max",
-            )
+            raise too_large
     return bytes(body)
 
 
