@@ -51,7 +51,7 @@ class Edge:
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                refusal = _refusal_of_address(scope, request_id)
+                refusal = _refusal(scope, request_id)
                 await (refusal or self._app)(scope, receive, send_marked)
             except ClientDisconnect:
                 log.info("request.abandoned")
@@ -94,14 +94,19 @@ def _request_id(scope: Scope) -> str:
     return given if REQUEST_ID.fullmatch(given) else f"req_{secrets.token_hex(12)}"
 
 
-def _refusal_of_address(scope: Scope, request_id: str) -> Response | None:
-    """Refuse an address that readers would take differently."""
+def _refusal(scope: Scope, request_id: str) -> Response | None:
+    """Refuse an address or a length that readers would take differently."""
     kind = ProblemType.MALFORMED_REQUEST
     if not _is_utf8(scope):
         return problems.answer(request_id, kind, "The path or query is not UTF-8.", field="path", rule="utf8")
     if "\n" in scope["path"]:
         # The patterns of routes end before a last line break, so that `a%0A` would be taken for the id `a`.
         return problems.answer(request_id, kind, "The path holds a line break.", field="path", rule="line_break")
+    headers = Headers(scope=scope)
+    if "transfer-encoding" in headers and "content-length" in headers:
+        # RFC 9112, 6.1: a proxy in front that reads the other one sees another request; such a connection is closed.
+        detail, closing = "The body has a Content-Length and comes in chunks.", {"Connection": "close"}
+        return problems.answer(request_id, kind, detail, field="Content-Length", rule="one_length", headers=closing)
     return None
 
 

@@ -131,6 +131,22 @@ def test_body_that_is_described_twice_is_refused(front: Front, more: list[tuple[
     assert front.refunds() == []
 
 
+def test_body_with_a_length_and_in_chunks_is_refused(front: Front) -> None:
+    front.scene.funded()
+    body = json.dumps(REQUEST).encode()
+
+    answer = front.raw(body, **{"Transfer-Encoding": "chunked", "Content-Length": str(len(body))})
+
+    problem(answer, 400, "malformed-request", "Content-Length", "one_length")
+    assert answer.headers["connection"] == "close"
+    assert front.refunds() == []
+
+
+def test_body_that_promises_too_much_is_refused_before_it_comes(front: Front) -> None:
+    problem(front.raw(b"{}", **{"Content-Length": "104857600"}), 413, "body-too-large", "body", "body_bytes_max")
+    problem(front.raw(b"{}", **{"Content-Length": "9" * 5000}), 413, "body-too-large", "body", "body_bytes_max")
+
+
 HIDDEN = {"right-to-left override": "a\u202eb", "zero width": "a\u200bb", "half a pair": "a\ud800b", "bell": "a\x07b"}
 
 
