@@ -8,18 +8,21 @@ from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 
 from api import strict_json
 from cli.calls import Api, NotReachable, Refused
 from cli.exits import Exit
 from cli.output import Format, Output, plain, say, write, write_json
 from domain.errors import InvalidRequest
+from domain.refunds import Identifier, invalid_request
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 TIME_OF = {"account": None, "deposit": "paid_at", "order": "created_at"}
 ORDER_OF_KINDS = list(TIME_OF)
 TRIES = 10
 LISTED_MAX = 20  # more of them no one reads; -o json holds all
+ID: TypeAdapter[str] = TypeAdapter(Identifier)
 PAUSE_SECONDS = 1.0  # what the API asks for when its database is busy
 
 
@@ -109,6 +112,11 @@ def _parse(number: int, raw: bytes) -> Line:
         raise BadLine(number, "type", "known_type", "must be account, deposit or order")
     if not isinstance(identifier, str) or not identifier:
         raise BadLine(number, "id", "required", "must be the record's id")
+    try:
+        ID.validate_python(identifier)  # here, because a path of any length or with any sign never gets to the API
+    except ValidationError as error:
+        wrong = invalid_request(error, prefix="id")
+        raise BadLine(number, wrong.field, wrong.rule, wrong.message) from None
     return Line(number, kind, identifier, record)
 
 
@@ -126,7 +134,7 @@ def _when(line: Line) -> tuple[float, int, int]:
 def _put(api: Api, line: Line) -> None:
     for left in reversed(range(TRIES)):
         try:
-            api.put(f"/v1/{line.kind}s/{quote(line.id, safe='')}", line.body)
+            api.put(f"/v1/{line.kind}s/{_in_a_path(line.id)}", line.body)
             return
         except Refused as error:
             if error.type in ("not-authenticated", "not-allowed"):
@@ -136,6 +144,11 @@ def _put(api: Api, line: Line) -> None:
             if not error.is_passing or left == 0:
                 raise
             time.sleep(PAUSE_SECONDS)
+
+
+def _in_a_path(identifier: str) -> str:
+    """Write an id as one part of a path; `.` and `..` would otherwise be taken for steps through it."""
+    return quote(identifier, safe="") if identifier.strip(".") else identifier.replace(".", "%2E")
 
 
 def _complain(bad: BadLine) -> None:

@@ -79,6 +79,62 @@ def test_bad_lines_are_named_by_number_field_and_rule_and_nothing_after_them_is_
     assert "line 2: amount_minor: must be a whole number (field amount_minor, rule int_type)" in done.err
 
 
+def test_no_id_can_end_an_import_or_lead_to_another_address(shell: Shell) -> None:
+    good = records("ids")
+    strange = {"type": "account", "username": "strange", "status": "active"}
+    bad = [
+        strange | {"id": it} for it in ("x" * 129, "x" * 100_000, "a\nb", "a\n", "a\u202eb", " a", "\0", "a\ud800")
+    ]
+    dots = [strange | {"id": it, "username": f"strange{it}"} for it in (".", "..", "%2e%2e", "../deposits/a")]
+
+    done = shell.run("import", "-", "-o", "json", caller="shop", stdin=lines(bad + dots + good))
+
+    assert done.status == 1, done.err
+    assert done.json["recorded"] == {"account": 1 + len(dots), "deposit": 1, "order": 2}
+    assert done.json["not_sent"] == 0
+    assert [(it["line"], it["field"]) for it in done.json["refused"]] == [(number + 1, "id") for number in range(8)]
+    assert {it["rule"] for it in done.json["refused"]} == {"string_too_long", "value_error", "unicode"}
+
+
+def test_strange_values_are_named_and_end_no_import(shell: Shell) -> None:
+    good = records("strange")
+    order, deposit = good[0], good[2]
+    crypto = {"rail": "crypto", "chain_id": 31337, "tx_hash": "0x" + "1" * 64, "asset": "native"}
+    bad: list[Any] = [
+        order | {"created_at": "0001-01-01T00:00:00+14:00"},
+        order | {"created_at": "9999-12-31T23:59:59-14:00"},
+        order | {"amount_minor": 10**40},
+        order | {"product": "x" * 70_000},
+        order | {"account_id": "a\u202eb"},
+        order | {"destination": "0x" + "1" * 40},
+        deposit | {"payment": crypto | {"amount_base_units": "1" * 79}},
+        deposit | {"payment": crypto | {"amount_base_units": "1e18"}},
+        deposit | {"payment": crypto | {"tx_hash": "0x1"}},
+        deposit | {"payment": []},
+    ]
+
+    content = lines(bad) + b'{"type":"order","id":"n","amount_minor":NaN}\n' + b"[" * 70_000 + b"\n\xff\xfe\n"
+    done = shell.run("import", "-", "-o", "json", caller="shop", stdin=content + lines(good))
+
+    assert done.json["recorded"] == {"account": 1, "deposit": 1, "order": 2}, done.err
+    assert [(it["line"], it["field"]) for it in done.json["refused"]] == [
+        (1, "created_at"),
+        (2, "created_at"),
+        (3, "amount_minor"),
+        (4, "body"),
+        (5, "account_id"),
+        (6, "destination"),
+        (7, "payment.amount_base_units"),
+        (8, "payment.amount_base_units"),
+        (9, "payment.tx_hash"),
+        (10, "payment"),
+        (11, None),
+        (12, None),
+        (13, None),
+    ]
+    assert all(it["rule"] for it in done.json["refused"])
+
+
 def test_table_tells_the_counts(shell: Shell) -> None:
     done = shell.run("import", "-", caller="shop", stdin=lines(records("table")))
 
