@@ -87,7 +87,7 @@ def _check_query(request: Request, known: Collection[str]) -> None:
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if name not in known:
-            raise InvalidRequest(name, "extra_forbidden", "is not a parameter here")
+            raise InvalidRequest(name or "query", "extra_forbidden", "is not a parameter here")
         if names.count(name) > 1:
             raise InvalidRequest(name, "once", "must be given once")
 

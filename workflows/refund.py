@@ -4,6 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
+from temporalio.api.common.v1 import Payload
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from activities.card import CardActivities
@@ -41,6 +43,9 @@ HELD_BACK = frozenset(
 ANSWERED = UNPAID_ENDS | {RefundStatus.AWAITING_OWNERSHIP, RefundStatus.REFUNDED}
 
 
+NOTHING = RawValue(Payload(metadata={"encoding": b"binary/null"}))
+
+
 @workflow.defn(name="RefundWorkflow")
 class RefundWorkflow(Inbox):
     """One refund. The row in the database is the truth; this run gives it order, time and persistence.
@@ -50,15 +55,15 @@ class RefundWorkflow(Inbox):
     """
 
     @workflow.init
-    def __init__(self, raw: Any = None) -> None:
+    def __init__(self, raw: RawValue = NOTHING) -> None:
         super().__init__()
-        self._raw = raw
+        self._raw = _read(raw)
         self._waits = PolicySnapshot()
         self._since = workflow.now()
         self._looks = 0
 
     @workflow.run
-    async def run(self, raw: Any = None) -> RefundOutcome:
+    async def run(self, raw: RawValue = NOTHING) -> RefundOutcome:
         """Follow the refund from where its row stands until it has ended and is no longer watched."""
         refused = await self._open()
         if refused is not None:
@@ -356,3 +361,11 @@ def _refused(field: str | None, message: str | None) -> RefundOutcome:
         field=field,
         message=message,
     )
+
+
+def _read(raw: RawValue) -> Any:
+    """Return the start's JSON, or None: left to the library, bytes that nobody can read would fail for ever."""
+    try:
+        return workflow.payload_converter().from_payload(raw.payload)
+    except Exception:  # noqa: BLE001 - each converter fails in its own way; a body that is None is refused by name
+        return None

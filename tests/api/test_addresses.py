@@ -33,10 +33,11 @@ def test_line_break_in_a_path_is_refused_and_not_dropped(front: Front, method: s
         ("vera", f"/v1/audit/verification?sqe=1&hsh={'0' * 64}", "sqe"),
         ("vera", "/v1/rails?rail=card", "rail"),
         ("desk", "/v1/refunds?acount=acct", "acount"),
+        ("desk", "/v1/refunds?=1", "query"),
         ("shop", "/v1/accounts/acct/balance?currency=USD", "currency"),
         ("vera", "/v1/findings?open=false&%3Cscript%3E=1", "?"),
     ],
-    ids=["a head that would not be looked at", "no parameters", "a filter", "a balance", "markup"],
+    ids=["a head that would not be looked at", "no parameters", "a filter", "no name", "a balance", "markup"],
 )
 def test_parameter_that_would_be_ignored_is_named(front: Front, caller: str, path: str, field: str) -> None:
     front.scene.funded()
