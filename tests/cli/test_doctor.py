@@ -160,7 +160,11 @@ def test_what_stands_still_is_told(fresh: Shell) -> None:
     with scene.database.write() as session:
         open_finding(session, scene.database, kind=FindingKind.PAYOUT_UNKNOWN, key="planted", evidence={})
         session.add(RailStop(rail="card", operator="ada", reason="a test", stopped_at=scene.clock.moment))
-        session.add(Wallet(chain_id=1, address="0x" + "a" * 40, next_nonce=0, pause_reason="nonce_used_elsewhere"))
+        session.add(
+            Wallet(
+                chain_id=1, address="0x" + "a" * 40, first_nonce=0, next_nonce=0, pause_reason="nonce_used_elsewhere"
+            )
+        )
     scene.database.close()
 
     checks = examined(fresh.database_url)
