@@ -125,7 +125,16 @@ def _standing(refund: Refund) -> str:
 
 def _payout(payout: Mapping[str, Any]) -> tuple[Any, ...]:
     where = payout["provider_ref"] if payout["rail"] == "card" else payout["tx_hash"]
-    return (f"attempt {payout['attempt']}", payout["rail"], payout["status"], where, payout.get("to"), _paid(payout))
+    said = payout["detail"] or None
+    return (
+        f"attempt {payout['attempt']}",
+        payout["rail"],
+        payout["status"],
+        where,
+        payout.get("to"),
+        _paid(payout),
+        said,
+    )
 
 
 def _paid(payout: Mapping[str, Any]) -> str:

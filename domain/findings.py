@@ -140,7 +140,7 @@ _OVERDUE = (Remedy.DECIDE, Remedy.CONFIRM_OWNERSHIP, Remedy.LOOK_AGAIN)
 _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.ORDERS_PENDING: (Remedy.DECIDE_ORDER, Remedy.LOOK_AGAIN, Remedy.GIVE_UP),
     FindingKind.PAYMENT_UNSETTLED: (Remedy.MEND_PROVIDER, Remedy.LOOK_AGAIN, Remedy.GIVE_UP),
-    FindingKind.RAIL_STOPPED: (Remedy.START_RAIL, Remedy.MEND_PROVIDER, Remedy.LOOK_AGAIN),
+    FindingKind.RAIL_STOPPED: (Remedy.START_RAIL, Remedy.MEND_PROVIDER),
     FindingKind.FACTS_UNAVAILABLE: (Remedy.MEND_PROVIDER, Remedy.LOOK_AGAIN, Remedy.GIVE_UP),
     FindingKind.ROUTE_UNKNOWN: (Remedy.LOOK_AGAIN, Remedy.PAID_OUTSIDE, Remedy.GIVE_UP),
     FindingKind.PAYOUT_UNKNOWN: (Remedy.LOOK_AGAIN, Remedy.SEEK_MONEY),
@@ -155,7 +155,7 @@ _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.OVERDUE_REMINDER: _OVERDUE,
     FindingKind.OVERDUE_ESCALATION: _OVERDUE,
     FindingKind.PAYMENT_WENT_BACK: (Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),
-    FindingKind.DEAD_PAYOUT_MOVED: (Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),
+    FindingKind.DEAD_PAYOUT_MOVED: (Remedy.SEEK_MONEY, Remedy.PAID_OUTSIDE, Remedy.SETTLE_ACCOUNT),
     FindingKind.PAYOUT_DELAYED: (Remedy.MEND_PROVIDER, Remedy.FUND_WALLET),
     FindingKind.ORDER_SHORTFALL: (Remedy.SETTLE_ACCOUNT,),
     FindingKind.WALLET_PAUSED: (Remedy.SECURE_WALLET,),

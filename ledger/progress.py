@@ -107,7 +107,8 @@ class Progress:
     def _apply_resolutions(self, session: Session, row: Refund, facts: PaymentFacts | None) -> bool:
         """Apply resolutions in recorded order; return False where giving up must wait for facts or a dispute."""
         unapplied = select(Resolution).where(Resolution.refund_id == row.id, Resolution.is_applied.is_(False))
-        for resolution in session.scalars(unapplied.order_by(Resolution.seq)).all():
+        waiting = session.scalars(unapplied.order_by(Resolution.seq)).all()
+        for resolution in waiting:
             resolution.is_applied = True
             if row.status != RefundStatus.NEEDS_ATTENTION:
                 # An earlier one moved the refund on: kept for later, this one would act on something never seen.
@@ -122,9 +123,13 @@ class Progress:
                     self._paid_outside(session, row, resolution)
                 case ResolutionAction.GIVE_UP:
                     gave_up = StatusReason.OPERATOR_GAVE_UP
-                    resolution.is_applied = self._reject(session, row, facts, gave_up, resolution.operator)
-                    if not resolution.is_applied:
+                    if self._reject(session, row, facts, gave_up, resolution.operator):
+                        continue
+                    if facts is None or resolution is waiting[-1]:
+                        resolution.is_applied = False
                         return False
+                    # Tried in vain, and a person has said something else since: theirs must not wait behind it.
+                    cases.note(session, self._database, row, "resolution.overtaken", subject=resolution.resolution_id)
         return True
 
     def _look_again(self, session: Session, row: Refund, resolution: Resolution) -> None:

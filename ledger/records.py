@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from domain.decisions import Action, ResolutionAction, Standing, weigh
 from domain.decisions import Decision as DecisionFact
 from domain.errors import AlreadyDecided, Conflict, InvalidRequest, NotAllowed, StaleDigest, WrongState
+from domain.findings import FindingKind
 from domain.payouts import MAY_STILL_LAND, PAID
 from domain.policy import Policy
 from domain.refunds import WITHDRAWABLE, RefundStatus
@@ -19,6 +20,7 @@ from ledger.tables import (
     Client,
     Decision,
     Deposit,
+    Finding,
     Hold,
     OwnershipConfirmation,
     Payout,
@@ -245,6 +247,8 @@ class Records:
                 field="action",
                 rule="no_live_payout",
             )
+        if resolution.action in (ResolutionAction.RETRY, ResolutionAction.GIVE_UP):
+            _refuse_where_money_moved(session, row)
         if resolution.action == ResolutionAction.GIVE_UP:
             return
         if row.deposit_id is None or not cases.is_whole(session, session.get(Hold, row.id)):
@@ -337,6 +341,21 @@ def _check_role(session: Session, operator: str) -> None:
 
 def _may_act(client: Client | None) -> bool:
     return client is not None and client.is_active and client.role in APPROVING_ROLES
+
+
+def _refuse_where_money_moved(session: Session, row: Refund) -> None:
+    """Refuse to pay again, or to give the hold back, while a dead payout is known to have moved money after all."""
+    moved = select(Finding.id).where(
+        Finding.refund_id == row.id, Finding.kind == FindingKind.DEAD_PAYOUT_MOVED, Finding.closed_at.is_(None)
+    )
+    finding = session.scalar(moved.limit(1))
+    if finding is not None:
+        raise Conflict(
+            f"Finding {finding} says that a dead payout of this refund moved money after all: where it arrived, "
+            "only paid_outside, with its reference as evidence, is true; where it did not, close the finding first.",
+            field="action",
+            rule="no_moved_payout",
+        )
 
 
 def _refuse_other(is_same: bool, field: str) -> None:

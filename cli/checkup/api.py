@@ -84,7 +84,11 @@ def _known(api: Api) -> Iterator[Check]:
 def _waiting(api: Api, findings: list[dict[str, object]]) -> Iterator[Check]:
     if findings:
         kinds = ", ".join(f"{count} {plain(kind)}" for kind, count in Counter(it["kind"] for it in findings).items())
-        yield warning("api.findings", f"Open findings: {kinds}.", "A person must look at each: GET /v1/findings.")
+        yield warning(
+            "api.findings",
+            f"Open findings: {kinds}.",
+            "A person must look at each: `refunds findings` says what may be done, docs/operations.md how.",
+        )
     else:
         yield ok("api.findings", "No finding is open.")
     try:
@@ -98,7 +102,7 @@ def _waiting(api: Api, findings: list[dict[str, object]]) -> Iterator[Check]:
         yield warning(
             "api.refunds",
             f"Refunds that need attention: {many}.",
-            "`refunds list --status needs_attention`, then `refunds resolve`.",
+            "`refunds list --status needs_attention`, `refunds show ID`, then docs/operations.md by its reason.",
         )
     else:
         yield ok("api.refunds", "No refund needs attention.")

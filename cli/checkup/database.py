@@ -72,7 +72,7 @@ def _examine(database: Database, where: str) -> Iterator[Check]:
         yield warning(
             "database.wallets",
             f"The wallet {wallet.address} on chain {wallet.chain_id} is paused: {wallet.pause_reason}.",
-            "Read the finding that was opened for it; nothing is paid from this wallet meanwhile.",
+            "`refunds findings --kind wallet_paused` shows both counts; nothing is paid from this wallet meanwhile.",
         )
     if not stopped and not paused:
         yield ok("database.rails", "No rail is stopped and no wallet is paused.")

@@ -89,6 +89,48 @@ def test_looking_again_at_an_unknown_route_keeps_the_hold_once(scene: Scene) -> 
     assert scene.in_book(Book.HELD) == 2000
 
 
+def test_a_refund_that_cannot_be_given_up_can_still_be_told_to_be_paid_outside(scene: Scene) -> None:
+    scene.funded()
+    refund = scene.awaiting_approval()
+    outside = PAID_CARD.model_copy(update={"refunded_minor": 2000})
+    scene.begin(refund, outside)
+    scene.record_resolution(refund, GIVE_UP)
+    assert scene.read(refund, facts=outside).status == RefundStatus.NEEDS_ATTENTION
+
+    scene.record_resolution(refund, PAID_OUTSIDE, **RECEIPT)
+    state = scene.read(refund, facts=outside)
+
+    assert (state.status, state.reason, state.is_ending) == (
+        RefundStatus.REFUNDED,
+        StatusReason.PAID_OUTSIDE,
+        False,
+    )
+    assert "resolution.overtaken" in scene.events(refund)
+    assert (scene.in_book(Book.HELD), scene.in_book(Book.REFUNDED)) == (0, 2000)
+
+
+@pytest.mark.parametrize("action", [RETRY, GIVE_UP], ids=str)
+def test_while_a_dead_payout_is_known_to_have_moved_it_is_neither_paid_again_nor_given_back(
+    scene: Scene, refund: str, action: ResolutionAction
+) -> None:
+    scene.resolve(refund, LOOK_AGAIN)
+    scene.outcome(refund, PayoutStatus.SUCCEEDED)
+
+    with pytest.raises(Conflict) as refused:
+        scene.resolve(refund, action)
+
+    assert refused.value.rule == "no_moved_payout"
+    assert scene.resolve(refund, PAID_OUTSIDE, **RECEIPT).status == RefundStatus.REFUNDED
+
+
+def test_giving_up_is_not_overtaken_before_the_payment_was_read(scene: Scene, refund: str) -> None:
+    scene.record_resolution(refund, GIVE_UP)
+    scene.record_resolution(refund, LOOK_AGAIN)
+
+    assert scene.read(refund).status == RefundStatus.REJECTED
+    assert scene.in_book(Book.SPENDABLE) == 2000
+
+
 def test_a_retry_is_a_new_attempt_that_must_be_approved_anew(scene: Scene, refund: str) -> None:
     before = scene.row(refund).digest
 
