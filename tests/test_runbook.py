@@ -37,11 +37,20 @@ def rows(word: str) -> list[str]:
     return [line for line in FIRST_PAGE.splitlines() if line.startswith("| ") and f"`{word}`" in line]
 
 
-@pytest.mark.parametrize("word", [*FindingKind, *STANDS_BEFORE_A_PERSON, *ALERTS], ids=str)
+@pytest.mark.parametrize("word", [*FindingKind, *ALERTS], ids=str)
 def test_whatever_wakes_a_person_leads_to_an_entry(word: str) -> None:
     found = rows(word)
 
     assert found, f"the first page has no row for {word}"
+
+
+@pytest.mark.parametrize("reason", STANDS_BEFORE_A_PERSON, ids=str)
+def test_a_refund_that_stands_before_a_person_is_found_by_its_reason(reason: StatusReason) -> None:
+    found = [row for row in rows(reason) if row.startswith(("| `needs_attention`", "| `awaiting_approval`"))]
+
+    assert any(re.search(r"\]\(#", row.rpartition(" | ")[2]) for row in found), (
+        f"no row of a status leads on from {reason}"
+    )
 
 
 def test_the_reasons_of_a_refund_before_an_operator_are_those_that_have_a_finding() -> None:
