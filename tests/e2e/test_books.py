@@ -15,7 +15,7 @@ from eth_typing import HexStr
 from web3 import HTTPProvider, Web3
 
 from devstack.chain import account, wallet
-from devstack.demo.stories import HUNDREDTH_OF_A_COIN_WEI, STORIES
+from devstack.demo.stories import AFTERWARDS, HUNDREDTH_OF_A_COIN_WEI, STORIES
 from devstack.demo.town import Town, wait_for
 from devstack.stack import Stack
 from tests.e2e.conftest import Command
@@ -107,7 +107,11 @@ def paid(town: Town, rail: str) -> list[dict[str, Any]]:
 def test_stories_leave_nothing_to_find_and_each_act_outside_is_found_and_named(town: Town, outside: Outside) -> None:
     with ThreadPoolExecutor(len(STORIES)) as pool:
         list(pool.map(lambda story: story.play(town), STORIES))
+    killed, reconciled, audited = (story.play(town) for story in AFTERWARDS)
     before = reconcile(town)
+    assert killed.happened == "refunded and refunded"
+    assert killed.money.count("once") == 2
+    assert (reconciled.happened, audited.happened) == ("no difference", "nobody touched it")
     assert found(before) == set()
     assert before["outcome"] == "clean"
 
