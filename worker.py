@@ -203,7 +203,6 @@ async def run(settings: Settings, configured: Sequence[ChainSettings]) -> None:
     wallets = {chain.chain_id: chain.wallet for chain in configured}
     client = await connect()
     await require_search_attributes(client)
-    await keep_daily_reconciliation(client)
     patience = timedelta(seconds=settings.worker_shutdown_seconds)
     worker = build_worker(
         client,
@@ -221,6 +220,7 @@ async def run(settings: Settings, configured: Sequence[ChainSettings]) -> None:
     beside = [
         asyncio.create_task(telemetry.show_alive(metrics)),
         asyncio.create_task(asyncio.to_thread(report_rails, rails)),
+        asyncio.create_task(keep_daily_reconciliation(client)),
     ]
     if settings.worker_metrics_address:
         beside.append(asyncio.create_task(telemetry.show_balances(metrics, chains, wallets)))

@@ -1,5 +1,8 @@
 """The schedule that reconciles once a day, kept as this version wants it."""
 
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from temporalio.client import (
@@ -15,6 +18,7 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
+from temporalio.service import RPCError
 
 from domain.book_runs import DAILY, WORKFLOW_TYPE, ReconcileRequest, reconcile_workflow_id
 from domain.refunds import TASK_QUEUE
@@ -23,9 +27,26 @@ SCHEDULE_ID = "reconcile-daily"
 HOUR_UTC = 3  # when the fewest refunds are under way
 JITTER = timedelta(minutes=10)
 CATCH_UP = timedelta(hours=1)  # a day that was missed for longer is covered by the next, which looks back for weeks
+RETRY_SECONDS = 30.0
+
+logger = logging.getLogger("refunds.worker")
 
 
-async def keep_daily_reconciliation(client: Client) -> None:
+async def keep_daily_reconciliation(
+    client: Client, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Keep trying until the schedule is there: refunds do not wait for it."""
+    while True:
+        try:
+            await _keep(client)
+        except RPCError as error:
+            logger.warning("schedule.not_kept", extra={"cause": error.status.name})
+            await pause(RETRY_SECONDS)
+        else:
+            return
+
+
+async def _keep(client: Client) -> None:
     """Make the schedule, or bring it to what it should be; a pause that a person set stays."""
     try:
         await client.create_schedule(SCHEDULE_ID, _schedule())

@@ -22,6 +22,7 @@ WORKFLOW_TYPE = "RefundWorkflow"
 CHECK_TYPE = "CheckWorkflow"
 DEFAULT_ADDRESS = "localhost:7233"
 RPC_TIMEOUT = timedelta(seconds=5)
+SUMMARY_LENGTH_MAX = 90  # characters of up to four bytes each; a Temporal cluster takes 400 bytes by default
 LIST_TIMEOUT = timedelta(seconds=30)
 CHECK_SECONDS_MAX = 15.0  # a little longer than the step may take
 HEALTH_TIMEOUT = timedelta(seconds=2)
@@ -55,7 +56,7 @@ class Runs:
                 start_signal_args=[],
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                static_summary=f"Refund for ticket {ticket}",
+                static_summary=f"Refund for ticket {ticket}"[:SUMMARY_LENGTH_MAX],
                 rpc_timeout=RPC_TIMEOUT,
             )
         except RPCError as error:
