@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from itertools import count
+from queue import SimpleQueue
 
 import structlog
 from anyio import from_thread
@@ -33,16 +34,16 @@ class Telling:
         self._is_away = False
         self._is_roll_due = True
         self._memory: str | None = None
+        self._told: SimpleQueue[tuple[str, int]] = SimpleQueue()
 
     def tell(self, refund: RefundState) -> None:
-        """Tell one refund's news from an endpoint's thread. Never fails: the sweep tells what this could not."""
-        ticket = ticket_of(refund)
-        try:
-            # Marking it told happens in this thread: asking the loop for a second one could wait for ever.
-            if from_thread.run(self._told_at_once, refund.refund_id, ticket):
-                self._news.told(refund.refund_id, refund.version)
-        except TryAgain:
-            log.warning("news.kept", refund_id=refund.refund_id, cause="database")
+        """Tell one refund's news from an endpoint's thread. Never fails: the sweep tells what this could not.
+
+        The sweep also writes down what was told, many at once: the caller need not wait for that. A process that
+        dies before has the news told once more.
+        """
+        if from_thread.run(self._told_at_once, refund.refund_id, ticket_of(refund)):
+            self._told.put((refund.refund_id, refund.version))
 
     async def _told_at_once(self, refund_id: str, ticket: TicketRef) -> bool:
         if self._is_away:
@@ -104,11 +105,19 @@ class Telling:
 
     async def sweep(self) -> None:
         """Do one round, bounded by the ledger's list; a Temporal that is away ends it with `TryAgain`."""
-        for refund_id, ticket, version in await run_in_threadpool(self._news.untold, NEWS_SECONDS_MIN):
-            if not await self._tell_one(refund_id, ticket):
-                continue
-            await run_in_threadpool(self._news.told, refund_id, version)
-            log.info("news.told", refund_id=refund_id)
+        await self._write_told()
+        try:
+            for refund_id, ticket, version in await run_in_threadpool(self._news.untold, NEWS_SECONDS_MIN):
+                if await self._tell_one(refund_id, ticket):
+                    self._told.put((refund_id, version))
+                    log.info("news.told", refund_id=refund_id)
+        finally:
+            await self._write_told()
+
+    async def _write_told(self) -> None:
+        told = [self._told.get_nowait() for _ in range(self._told.qsize())]  # this task alone takes from it
+        if told:
+            await run_in_threadpool(self._news.told, told)
 
     async def _tell_one(self, refund_id: str, ticket: TicketRef) -> bool:
         """Tell one refund; its own fault keeps no other waiting, a Temporal that is away is `TryAgain`."""

@@ -1,5 +1,6 @@
 """Rows whose run has not been told the news yet, so that a lost signal or start costs time, never a refund."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from sqlalchemy import select, update
@@ -15,12 +16,13 @@ class News:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def told(self, refund_id: str, version: int) -> None:
-        """Write that the run was told all news up to `version`; later news stay untold."""
+    def told(self, told: Iterable[tuple[str, int]]) -> None:
+        """Write that these runs were told all news of their refund up to a version; later news stay untold."""
         with self._database.write() as session:
-            session.execute(
-                update(Refund).where(Refund.id == refund_id, Refund.version <= version).values(news_at=None)
-            )
+            for refund_id, version in told:
+                session.execute(
+                    update(Refund).where(Refund.id == refund_id, Refund.version <= version).values(news_at=None)
+                )
 
     def untold(self, older_than_seconds: float) -> list[tuple[str, TicketRef, int]]:
         """List refunds with news that nobody told their run: id, ticket and version, oldest first."""

@@ -23,7 +23,6 @@ def test_request_is_answered_with_the_whole_refund_and_its_run_is_told(front: Fr
     assert refund["timeline"][0]["event"] == "refund.requested"
     assert refund["timeline"][0]["actor"] == "desk"
     assert front.runs.told == [(refund["id"], "desk:1")]
-    assert front.scene.row(refund["id"]).news_at is None
 
 
 def test_same_ticket_again_returns_the_same_refund_whatever_else_it_says(front: Front) -> None:

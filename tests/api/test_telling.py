@@ -82,6 +82,28 @@ def test_refused_news_do_not_fail_the_call(front: Front) -> None:
     assert front.scene.row(refund).news_at is not None
 
 
+def test_what_a_call_told_is_written_down_by_the_next_round_and_told_once(front: Front) -> None:
+    front.scene.funded()
+    refund = front.start()["id"]
+    front.scene.clock.advance(timedelta(seconds=4))
+
+    asyncio.run(front.app.state.telling.sweep())
+
+    assert front.scene.row(refund).news_at is None
+    assert front.runs.told == [(refund, "desk:1")]
+
+
+def test_news_told_by_a_process_that_died_before_it_wrote_that_down_are_told_once_more(front: Front) -> None:
+    front.scene.funded()
+    refund = front.start()["id"]
+    front.scene.clock.advance(timedelta(seconds=4))
+
+    asyncio.run(Telling(front.services).sweep())
+
+    assert front.scene.row(refund).news_at is None
+    assert front.runs.told == [(refund, "desk:1")] * 2
+
+
 class BrokenNews:
     """A ledger that is busy once, and then fails in a way that nobody foresaw."""
 
@@ -117,7 +139,7 @@ def test_news_that_came_while_telling_stay_untold(front: Front) -> None:
     seen = front.scene.row(refund).version
     front.scene.records.withdraw(refund, "changed their mind", client="desk")
 
-    front.scene.news.told(refund, seen)
+    front.scene.news.told([(refund, seen)])
 
     assert front.scene.row(refund).news_at is not None
 

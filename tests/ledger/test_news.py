@@ -12,7 +12,7 @@ def test_a_new_refund_is_news_until_its_run_was_told(scene: Scene) -> None:
     version = scene.row(refund).version
     assert scene.news.untold(0) == [(refund, TicketRef(system="desk", id="1"), version)]
 
-    scene.news.told(refund, version)
+    scene.news.told([(refund, version)])
 
     assert scene.news.untold(0) == []
 
@@ -20,7 +20,7 @@ def test_a_new_refund_is_news_until_its_run_was_told(scene: Scene) -> None:
 def test_what_people_record_is_news(scene: Scene) -> None:
     scene.funded()
     refund = scene.awaiting_approval()
-    scene.news.told(refund, scene.row(refund).version)
+    scene.news.told([(refund, scene.row(refund).version)])
 
     scene.decide(refund)
 
@@ -33,7 +33,7 @@ def test_telling_of_the_old_leaves_the_new_untold(scene: Scene) -> None:
     version = scene.row(refund).version
     scene.decide(refund)
 
-    scene.news.told(refund, version)
+    scene.news.told([(refund, version)])
 
     assert [it[0] for it in scene.news.untold(0)] == [refund]
 
@@ -54,7 +54,7 @@ def test_an_order_that_changes_wakes_the_refund_that_waits_for_it(scene: Scene) 
     scene.order("o", 50, "pending")
     refund = scene.request()
     scene.check(refund)
-    scene.news.told(refund, scene.row(refund).version)
+    scene.news.told([(refund, scene.row(refund).version)])
 
     scene.order("o", 50, "cancelled")
 

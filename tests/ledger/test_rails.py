@@ -127,7 +127,7 @@ def test_start_wakes_the_refunds_that_were_held_back_and_no_others(scene: Scene)
     scene.decide(held_back)
     assert scene.begin(held_back).reason == StatusReason.RAIL_STOPPED
     for refund in (held_back, waiting):
-        scene.news.told(refund, scene.row(refund).version)
+        scene.news.told([(refund, scene.row(refund).version)])
 
     start(scene, "ann")
     assert scene.news.untold(0) == []
@@ -140,7 +140,7 @@ def test_start_wakes_the_refunds_that_were_held_back_and_no_others(scene: Scene)
 def test_queued_chain_payout_gets_no_nonce_while_stopped_and_is_woken(scene: Scene) -> None:
     scene.funded(rail="crypto")
     refund = scene.paying("1", PAID_CHAIN, rail="crypto")
-    scene.news.told(refund, scene.row(refund).version)
+    scene.news.told([(refund, scene.row(refund).version)])
     stop(scene, rail=Rail.CRYPTO)
     assert scene.outbox.queued(CHAIN_ID, WALLET) == []
 
