@@ -123,7 +123,8 @@ ADVICE: Mapping[Remedy, Advice] = {
     ),
     Remedy.FUND_WALLET: Advice("Send coin to the wallet; its payouts go on by themselves."),
     Remedy.WAKE_RUN: Advice(
-        "See whether a worker is at work and Temporal answers (`refunds doctor`); the run then goes on by itself."
+        "See whether a worker is at work and Temporal answers (`refunds doctor`), then wake the run, as the runbook "
+        "says (docs/operations.md): it looks at the payout and goes on by itself."
     ),
     Remedy.MEND_BOOKS: Advice(
         "Compare the account's postings with its deposits and orders: somebody changed the database by hand, or this "
@@ -162,7 +163,7 @@ _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.WALLET_LOW: (Remedy.FUND_WALLET,),
     FindingKind.RAIL_STOP: (Remedy.START_RAIL,),
     FindingKind.PAID_NOT_BOOKED: (Remedy.LOOK_AGAIN, Remedy.SEEK_MONEY),
-    FindingKind.BOOKED_NOT_PAID: (Remedy.SEEK_MONEY, Remedy.LOOK_AGAIN),
+    FindingKind.BOOKED_NOT_PAID: (Remedy.SEEK_MONEY, Remedy.WAKE_RUN),
     FindingKind.AMOUNT_DIFFERS: (Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),
     FindingKind.DESTINATION_DIFFERS: (Remedy.STOP_RAIL, Remedy.SEEK_MONEY, Remedy.SECURE_WALLET),
     FindingKind.PAID_TWICE: (Remedy.STOP_RAIL, Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),

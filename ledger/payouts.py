@@ -22,6 +22,13 @@ from ledger.findings import open_finding
 from ledger.records import is_approved
 from ledger.tables import Deposit, Hold, Payout, RailStop, Refund, Wallet
 
+REASONS_OF_DEAD = {
+    PayoutStatus.REFUSED: StatusReason.PAYOUT_REFUSED,
+    PayoutStatus.FAILED: StatusReason.PAYOUT_FAILED,
+    PayoutStatus.CANCELED: StatusReason.PAYOUT_CANCELED,
+    PayoutStatus.REVERTED: StatusReason.PAYOUT_REVERTED,
+}
+
 # A payout can go wrong as long as its refund is not ended unpaid; paid is no end of care.
 MAY_FAIL = (RefundStatus.PAYING, RefundStatus.CONFIRMING, RefundStatus.REFUNDED, RefundStatus.NEEDS_ATTENTION)
 
@@ -252,7 +259,9 @@ def _settle_again(session: Session, database: Database, row: Refund, payout: Pay
     """Keep what is final as it is: a person hears of money that moved after all, or of one more look in vain."""
     if payout.status == PayoutStatus.PAID_OUTSIDE:
         return
+    reason = REASONS_OF_DEAD[PayoutStatus(payout.status)]  # nothing to be seen of a dead payout is no news of it
     if outcome.status in (PayoutStatus.PENDING, PayoutStatus.SUCCEEDED):
+        reason = outcome.reason or reason
         open_finding(
             session,
             database,
@@ -262,7 +271,7 @@ def _settle_again(session: Session, database: Database, row: Refund, payout: Pay
             refund_id=payout.refund_id,
         )
     if payout.attempt == row.attempt and row.status in (RefundStatus.PAYING, RefundStatus.CONFIRMING):
-        _attend(session, database, row, outcome.reason or StatusReason.PAYOUT_FAILED)
+        _attend(session, database, row, reason)
 
 
 def _settle_paid(session: Session, database: Database, row: Refund) -> None:

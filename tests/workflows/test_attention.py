@@ -57,6 +57,19 @@ async def test_a_dead_payout_is_retried_under_a_new_key_after_a_new_approval_and
     assert house.books() == {"refunded": 2000}
 
 
+async def test_looking_again_at_a_refused_payout_finds_nothing_and_leaves_it_refused(house: House) -> None:
+    refund = await after(house, REFUSED)
+    house.card.refunds.clear()  # what was refused was never made
+
+    house.resolve(refund, LOOK_AGAIN)
+    await house.bring(refund, CONFIRMING, NEEDS_ATTENTION)
+    seen = await house.until(refund, NEEDS_ATTENTION)
+    await house.settle()
+
+    assert (house.see(refund)["status_reason"], seen["payouts"][-1]["status"]) == ("payout_refused", "refused")
+    assert "payout_unknown" not in house.findings()
+
+
 @walks((NEEDS_ATTENTION, CHECKING), (CHECKING, AWAITING_APPROVAL))
 async def test_looking_again_after_the_facts_were_away_goes_on_to_approval(house: House) -> None:
     house.deposit()
