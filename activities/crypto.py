@@ -13,7 +13,7 @@ from domain.outbox import QueuedPayout, SentPayout, Sign
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundState, StatusReason
 from domain.runs import PumpReport, RefundKey, WalletKey
-from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
+from domain.transfers import Outgoing, SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
 
 logger = logging.getLogger("refunds.crypto")
 
@@ -21,7 +21,7 @@ logger = logging.getLogger("refunds.crypto")
 class Chain(Protocol):
     """One chain with the wallet that pays on it."""
 
-    def terms(self, to: str, amount_base_units: int) -> TransferTerms: ...
+    def terms(self, outgoing: Outgoing) -> TransferTerms: ...
 
     def wallet_view(self) -> WalletView: ...
 
@@ -29,7 +29,7 @@ class Chain(Protocol):
 
     def broadcast(self, raw: bytes) -> SendAnswer: ...
 
-    def look(self, tx_hash: str) -> Sighting: ...
+    def look(self, outgoing: Outgoing, tx_hash: str) -> Sighting: ...
 
 
 class Outbox(Protocol):
@@ -123,7 +123,7 @@ class CryptoActivities:
     def _look_and_send(self, chain: Chain, sent: SentPayout) -> bool:
         """Look at all of a payout's hashes; send its newest bytes again while none is in a block."""
         for transaction in sent.transactions:
-            sighting = chain.look(transaction.tx_hash)
+            sighting = chain.look(sent.outgoing, transaction.tx_hash)
             if sighting.is_mined:
                 return self._outbox.record_sighting(sent, transaction.tx_hash, sighting)
         changed = self._outbox.record_sighting(sent, None, None)
@@ -180,8 +180,8 @@ class CryptoActivities:
 
     def _sign(self, key: WalletKey, chain: Chain, queued: QueuedPayout, view: WalletView, balance: int) -> int:
         """Sign one payout; return what it takes from the balance, 0 where it was not signed."""
-        terms = chain.terms(queued.destination, queued.amount_base_units)
-        needed = queued.amount_base_units + terms.fee_wei_max
+        terms = chain.terms(queued.outgoing)
+        needed = queued.outgoing.amount_base_units + terms.fee_wei_max
         if needed > balance:
             self._outbox.low_on_funds(key.chain_id, key.wallet, needed, balance)
             return 0

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.payouts import PayoutStatus
-from domain.transfers import SignedTransfer, Transfer
+from domain.transfers import Outgoing, SignedTransfer, Transfer
 
 Sign = Callable[[Transfer], SignedTransfer]
 
@@ -17,8 +17,7 @@ class QueuedPayout(BaseModel):
 
     refund_id: str
     attempt: int
-    destination: str
-    amount_base_units: int
+    outgoing: Outgoing
 
 
 class SentPayout(BaseModel):
@@ -30,6 +29,7 @@ class SentPayout(BaseModel):
     attempt: int
     nonce: int
     status: PayoutStatus
+    outgoing: Outgoing
     cost_base_units_max: int = 0
     """Amount and highest fee: what the wallet must keep for this payout until it is in a block."""
     transactions: tuple[SignedTransfer, ...] = Field(repr=False)

@@ -4,11 +4,26 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.money import BaseUnits
+from domain.money import NATIVE, BaseUnits
+
+
+class Outgoing(BaseModel):
+    """What one payout must move, and nothing else: quoted, signed, sent and looked for.
+
+    `to` is an EIP-55 address derived from the deposit, never given; `asset` is `native` or a token's address.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    chain_id: int
+    wallet: str
+    to: str
+    asset: str = NATIVE
+    amount_base_units: BaseUnits
 
 
 class TransferTerms(BaseModel):
-    """What one transfer of the native coin would cost now. `gas` is the limit, fees are per gas in wei."""
+    """What one transfer would cost now. `gas` is the limit, fees are per gas in wei."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -21,16 +36,10 @@ class TransferTerms(BaseModel):
         return self.gas * self.max_fee_per_gas_wei
 
 
-class Transfer(BaseModel):
-    """One transfer ready to be signed; `to` is an EIP-55 address derived from the deposit, never given."""
+class Transfer(Outgoing):
+    """One payout ready to be signed."""
 
-    model_config = ConfigDict(frozen=True)
-
-    chain_id: int
-    wallet: str
     nonce: int = Field(ge=0)
-    to: str
-    amount_base_units: BaseUnits
     terms: TransferTerms
 
 

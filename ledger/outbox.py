@@ -4,11 +4,20 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.findings import FindingKind
+from domain.money import NATIVE
 from domain.outbox import QueuedPayout, SentPayout, Sign
 from domain.payouts import PayoutOutcome, PayoutStatus
 from domain.policy import Policy
 from domain.refunds import StatusReason
-from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
+from domain.transfers import (
+    Outgoing,
+    SendAnswer,
+    Sighting,
+    SignedTransfer,
+    Transfer,
+    TransferTerms,
+    WalletView,
+)
 from ledger import cases
 from ledger.database import Database
 from ledger.findings import open_finding
@@ -42,7 +51,7 @@ class Outbox:
                 mine.where(Payout.status == PayoutStatus.QUEUED).order_by(Payout.begun_at, Payout.refund_id)
             ).all()
             return [
-                QueuedPayout.model_validate(payout, from_attributes=True)
+                QueuedPayout(refund_id=payout.refund_id, attempt=payout.attempt, outgoing=_outgoing(payout))
                 for payout in waiting[: max(0, IN_FLIGHT_MAX - len(open_ones))]
             ]
 
@@ -61,14 +70,7 @@ class Outbox:
             row = cases.get(session, payout.refund_id)
             if not may_leave(session, self._database, self._policy, row, payout):
                 return None
-            transfer = Transfer(
-                chain_id=payout.chain_id,
-                wallet=payout.wallet,
-                nonce=wallet.next_nonce,
-                to=payout.destination or "",
-                amount_base_units=payout.amount_base_units or 0,
-                terms=terms,
-            )
+            transfer = Transfer(**_outgoing(payout).model_dump(), nonce=wallet.next_nonce, terms=terms)
             signed = sign(transfer)
             wallet.next_nonce += 1
             payout.nonce, payout.tx_hash = transfer.nonce, signed.tx_hash
@@ -195,6 +197,7 @@ class Outbox:
             attempt=payout.attempt,
             nonce=payout.nonce or 0,
             status=PayoutStatus(payout.status),
+            outgoing=_outgoing(payout),
             cost_base_units_max=(payout.amount_base_units or 0) + fee_wei_max,
             transactions=tuple(SignedTransfer(tx_hash=row.tx_hash, raw=row.raw) for row in rows),
         )
@@ -239,6 +242,16 @@ class Outbox:
             settle(session, self._database, row, payout, outcome)
         elif payout.status == PayoutStatus.PENDING:
             settle(session, self._database, row, payout, PayoutOutcome(status=PayoutStatus.UNKNOWN))
+
+
+def _outgoing(payout: Payout) -> Outgoing:
+    return Outgoing(
+        chain_id=payout.chain_id or 0,
+        wallet=payout.wallet or "",
+        to=payout.destination or "",
+        asset=payout.asset or NATIVE,
+        amount_base_units=payout.amount_base_units or 0,
+    )
 
 
 def _outcome(tx_hash: str, sighting: Sighting) -> PayoutOutcome:

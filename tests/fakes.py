@@ -8,7 +8,7 @@ from domain.errors import NeedsOperator, TryAgain
 from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Settlement
 from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
 from domain.refunds import StatusReason
-from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
+from domain.transfers import Outgoing, SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
 
 SENDER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 WALLET = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -152,8 +152,8 @@ class FakeChain:
         self._answer()
         return self.deposits.get(payment.tx_hash, ChainPayment(settlement=Settlement.MISSING))
 
-    def terms(self, to: str, amount_base_units: int) -> TransferTerms:
-        if to in self.refuses:
+    def terms(self, outgoing: Outgoing) -> TransferTerms:
+        if outgoing.to in self.refuses:
             raise NeedsOperator(StatusReason.ROUTE_UNKNOWN, "the receiver refuses the money")
         return TransferTerms(gas=21_000, max_fee_per_gas_wei=10, max_priority_fee_per_gas_wei=1)
 
@@ -171,7 +171,7 @@ class FakeChain:
             self.mine(tx_hash)
         return SendAnswer.SEEN
 
-    def look(self, tx_hash: str) -> Sighting:
+    def look(self, outgoing: Outgoing, tx_hash: str) -> Sighting:
         self._answer()
         return self.mined.get(tx_hash, Sighting(is_mined=False))
 

@@ -7,7 +7,7 @@ from domain.differences import SentTransfer
 from domain.errors import InvalidRequest, NeedsOperator, TryAgain
 from domain.payments import ChainPayment, ChainPaymentRef
 from domain.refunds import StatusReason
-from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
+from domain.transfers import Outgoing, SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
 from gateways.evm import departures, deposits
 from gateways.evm import terms as pricing
 from gateways.evm.answers import read_send_error
@@ -52,14 +52,14 @@ class EvmChain:
         """Tell what a deposit's own chain transaction says of it; the sender comes from nowhere else."""
         return deposits.read_deposit(self._node, self._settings, payment)
 
-    def terms(self, to: str, amount_base_units: int) -> TransferTerms:
+    def terms(self, outgoing: Outgoing) -> TransferTerms:
         """Quote a transfer from the wallet now. `NeedsOperator` where the receiver refuses the money."""
         try:
-            receiver = checksummed(to)
+            receiver = checksummed(outgoing.to)
         except ValueError:
             raise InvalidRequest("to", "address", "must be an address in EIP-55 form.") from None
         self._node.require_chain()
-        return pricing.terms(self._endpoint, self._node, self._settings, receiver, amount_base_units)
+        return pricing.terms(self._endpoint, self._node, self._settings, receiver, outgoing.amount_base_units)
 
     def wallet_view(self) -> WalletView:
         """Read the wallet's counts and balance; `nonce_finalized` is the count at the last final block."""
@@ -91,8 +91,8 @@ class EvmChain:
         is_ours = reply.result == HexBytes(keccak(raw)).to_0x_hex()
         return SendAnswer.SEEN if is_ours else SendAnswer.UNCLEAR
 
-    def look(self, tx_hash: str) -> Sighting:
-        """Look a chain transaction up once. Not mined says nothing of whether it will be."""
+    def look(self, outgoing: Outgoing, tx_hash: str) -> Sighting:
+        """Look one of a payout's chain transactions up once. Not mined says nothing of whether it will be."""
         self._node.require_chain()
         receipt = self._node.receipt(tx_hash)
         if receipt is None:

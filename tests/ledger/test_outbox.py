@@ -1,13 +1,11 @@
 """Chain payouts: nonce and bytes are stored together, and what the chain shows is booked."""
 
-from typing import Any
-
 import pytest
 
 from domain.outbox import QueuedPayout, SentPayout
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus, StatusReason
-from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer
+from domain.transfers import Outgoing, SendAnswer, Sighting, SignedTransfer, Transfer
 from ledger.books import Book
 from ledger.outbox import IN_FLIGHT_MAX
 from ledger.tables import ChainTransaction, RailStop, Wallet
@@ -304,7 +302,7 @@ def test_a_paid_refund_whose_block_vanished_is_never_paid_anew(
 def test_a_card_payout_has_no_place_here(scene: Scene) -> None:
     scene.funded()
     refund = scene.paying()
-    fields: dict[str, Any] = {"refund_id": refund, "attempt": 1, "destination": SENDER, "amount_base_units": 1}
+    outgoing = Outgoing(chain_id=31337, wallet=WALLET, to=SENDER, amount_base_units=1)
 
     with pytest.raises(ValueError, match="outbox"):
-        scene.outbox.sign(QueuedPayout(**fields), TERMS, wallet_view(), sign)
+        scene.outbox.sign(QueuedPayout(refund_id=refund, attempt=1, outgoing=outgoing), TERMS, wallet_view(), sign)

@@ -74,7 +74,7 @@ async def go_on_to_the_money(house: House, refund: str) -> None:
                 house.resolve(refund, ResolutionAction.RETRY)
             case RefundStatus.PAYING | RefundStatus.CONFIRMING:
                 for tx_hash in house.chain.sent:
-                    if not house.chain.look(tx_hash).is_final:
+                    if tx_hash not in house.chain.mined or not house.chain.mined[tx_hash].is_final:
                         house.chain.mine(tx_hash)
         others = [status for status in OPEN_STATES if status != here]
         await house.bring(refund, *others)

@@ -6,7 +6,7 @@ from devstack.chain import (
     depositor,
     wallet,
 )
-from domain.transfers import SignedTransfer, Transfer
+from domain.transfers import Outgoing, SignedTransfer, Transfer
 from gateways.evm.chain import EvmChain
 from tests.gateways.evm.local_chain import DEPOSIT_WEI
 
@@ -17,14 +17,22 @@ BURNS = "0x5b600056"
 DELEGATION = "0xef0100" + 20 * "11"
 
 
-def transfer(chain: EvmChain, **changes: object) -> Transfer:
+def outgoing(to: str = "", **changes: object) -> Outgoing:
+    """Return what a payout of the deposit's amount must move."""
     fields = {
         "chain_id": 31337,
         "wallet": wallet().address,
-        "nonce": chain.wallet_view().nonce_pending,
-        "to": depositor().address,
+        "to": to or depositor().address,
         "amount_base_units": DEPOSIT_WEI,
-        "terms": chain.terms(depositor().address, DEPOSIT_WEI),
+    }
+    return Outgoing.model_validate(fields | changes)
+
+
+def transfer(chain: EvmChain, **changes: object) -> Transfer:
+    fields = {
+        **outgoing().model_dump(),
+        "nonce": chain.wallet_view().nonce_pending,
+        "terms": chain.terms(outgoing()),
     }
     return Transfer.model_validate(fields | changes)
 

@@ -11,7 +11,7 @@ from devstack.chain import (
 from domain.transfers import SendAnswer
 from gateways.evm.chain import EvmChain
 from tests.gateways.evm.local_chain import DEPOSIT_WEI, LocalChain, reference
-from tests.gateways.evm.payouts import signed_otherwise, transfer
+from tests.gateways.evm.payouts import outgoing, signed_otherwise, transfer
 from tests.gateways.evm.unreliable import UnreliableEndpoint
 
 
@@ -26,7 +26,7 @@ def test_refund_moves_money_to_the_sender_of_the_deposit_and_to_nobody_else(
     others = [deposit_address(), *(local.fresh_account(index) for index in (1, 3, 4, 5, 6, 8))]
     before = {address: local.balance(address) for address in [customer, *others]}
 
-    signed = chain.sign(transfer(chain, to=payment.sender, terms=chain.terms(payment.sender, DEPOSIT_WEI)))
+    signed = chain.sign(transfer(chain, to=payment.sender, terms=chain.terms(outgoing(payment.sender))))
     answer = chain.broadcast(signed.raw)
     local.mined_in(signed.tx_hash)
 
@@ -64,7 +64,7 @@ def test_lost_reply_is_unclear_although_the_money_moves(
 
     assert answer == SendAnswer.UNCLEAR
     assert unreliable.asked.count("eth_sendRawTransaction") == 1
-    assert chain_behind.look(signed.tx_hash).succeeded
+    assert chain_behind.look(outgoing(), signed.tx_hash).succeeded
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 import pytest
 
 from devstack.chain import (
-    depositor,
     free_port,
 )
 from domain.errors import TryAgain
@@ -14,15 +13,16 @@ from domain.transfers import SendAnswer
 from gateways.evm.chain import EvmChain
 from gateways.evm.endpoint import Endpoint
 from gateways.evm.signer import KeystoreSigner
-from tests.gateways.evm.local_chain import DEPOSIT_WEI, chain_settings, reference
+from tests.gateways.evm.local_chain import chain_settings, reference
+from tests.gateways.evm.payouts import outgoing
 from tests.gateways.evm.unreliable import UnreliableEndpoint
 
 ASKS = {
     "check": lambda chain: chain.check(),
     "read_deposit": lambda chain: chain.read_deposit(reference("0x" + 64 * "a")),
-    "terms": lambda chain: chain.terms(depositor().address, DEPOSIT_WEI),
+    "terms": lambda chain: chain.terms(outgoing()),
     "wallet_view": lambda chain: chain.wallet_view(),
-    "look": lambda chain: chain.look("0x" + 64 * "a"),
+    "look": lambda chain: chain.look(outgoing(), "0x" + 64 * "a"),
 }
 
 

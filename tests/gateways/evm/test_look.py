@@ -3,7 +3,7 @@
 from domain.transfers import SendAnswer, TransferTerms
 from gateways.evm.chain import EvmChain
 from tests.gateways.evm.local_chain import FINALITY_BLOCKS, LocalChain
-from tests.gateways.evm.payouts import REVERTS, transfer
+from tests.gateways.evm.payouts import REVERTS, outgoing, transfer
 from tests.gateways.evm.unreliable import UnreliableEndpoint
 
 
@@ -11,14 +11,14 @@ def test_bytes_are_followed_from_the_pool_into_depth(chain: EvmChain, local: Loc
     signed = chain.sign(transfer(chain))
     local.call("evm_setAutomine", False)
     chain.broadcast(signed.raw)
-    in_pool = chain.look(signed.tx_hash)
+    in_pool = chain.look(outgoing(), signed.tx_hash)
     local.call("evm_setAutomine", True)
     local.mine()
     mined = local.mined_in(signed.tx_hash)
     sightings = []
     for depth in range(2 * FINALITY_BLOCKS + 1):
         local.mine_until(mined + depth)
-        sightings.append(chain.look(signed.tx_hash))
+        sightings.append(chain.look(outgoing(), signed.tx_hash))
 
     assert not in_pool.is_mined
     assert all(sighting.is_mined and sighting.succeeded for sighting in sightings)
@@ -34,7 +34,7 @@ def test_failed_payout_is_mined_and_did_not_succeed(receiver: str, chain: EvmCha
     chain.broadcast(signed.raw)
     local.mined_in(signed.tx_hash)
 
-    sighting = chain.look(signed.tx_hash)
+    sighting = chain.look(outgoing(), signed.tx_hash)
 
     assert (sighting.is_mined, sighting.succeeded) == (True, False)
 
@@ -46,13 +46,13 @@ def test_reorg_takes_a_payout_back_and_the_same_bytes_land_again(chain: EvmChain
     local.mined_in(signed.tx_hash)
 
     local.call("anvil_reorg", 3, [])
-    gone = chain.look(signed.tx_hash)
+    gone = chain.look(outgoing(), signed.tx_hash)
     again = chain.broadcast(signed.raw)
     local.mined_in(signed.tx_hash)
 
     assert not gone.is_mined
     assert again == SendAnswer.SEEN
-    assert chain.look(signed.tx_hash).succeeded
+    assert chain.look(outgoing(), signed.tx_hash).succeeded
 
 
 def test_receipt_of_a_block_that_is_not_canonical_is_not_mined(
@@ -63,4 +63,4 @@ def test_receipt_of_a_block_that_is_not_canonical_is_not_mined(
     receipt = local.call("eth_getTransactionReceipt", tx_hash)
     unreliable.answers("eth_getTransactionReceipt", receipt | {"blockHash": "0x" + 64 * "b"})
 
-    assert not chain_behind.look(tx_hash).is_mined
+    assert not chain_behind.look(outgoing(), tx_hash).is_mined

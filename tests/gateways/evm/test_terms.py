@@ -10,14 +10,14 @@ from domain.errors import InvalidRequest, NeedsOperator, TryAgain
 from gateways.evm.chain import EvmChain
 from gateways.evm.signer import KeystoreSigner
 from tests.gateways.evm.local_chain import DEPOSIT_WEI, LocalChain, chain_settings
-from tests.gateways.evm.payouts import BURNS, KEEPS_COUNT, REVERTS
+from tests.gateways.evm.payouts import BURNS, KEEPS_COUNT, REVERTS, outgoing
 from tests.gateways.evm.unreliable import UnreliableEndpoint
 
 
 def test_plain_receiver_costs_21000_gas_and_fees_leave_room_for_a_rising_base_fee(
     chain: EvmChain, local: LocalChain
 ) -> None:
-    terms = chain.terms(depositor().address, DEPOSIT_WEI)
+    terms = chain.terms(outgoing())
 
     base_fee = int(local.call("eth_feeHistory", "0x1", "latest", [])["baseFeePerGas"][-1], 16)
     assert terms.gas == 21_000
@@ -34,7 +34,7 @@ def test_receiver_with_code_gets_a_fifth_more_gas_than_it_used(
     estimate = int(local.call("eth_estimateGas", fields), 16)
 
     assert estimate > 21_000
-    assert chain.terms(receiver, DEPOSIT_WEI).gas == -(-estimate * 6 // 5)
+    assert chain.terms(outgoing(receiver)).gas == -(-estimate * 6 // 5)
 
 
 def test_room_for_gas_ends_at_the_cap(receiver: str, signer: KeystoreSigner, local: LocalChain) -> None:
@@ -45,9 +45,9 @@ def test_room_for_gas_ends_at_the_cap(receiver: str, signer: KeystoreSigner, loc
     at_cap = EvmChain(chain_settings(local.anvil.url, gas_cap=estimate), signer)
     below = EvmChain(chain_settings(local.anvil.url, gas_cap=estimate - 1), signer)
 
-    assert at_cap.terms(receiver, DEPOSIT_WEI).gas == estimate
+    assert at_cap.terms(outgoing(receiver)).gas == estimate
     with pytest.raises(NeedsOperator, match="above the cap") as caught:
-        below.terms(receiver, DEPOSIT_WEI)
+        below.terms(outgoing(receiver))
     assert caught.value.reason == "route_unknown"
 
 
@@ -58,7 +58,7 @@ def test_receiver_that_refuses_the_money_goes_to_an_operator(
     local.set_code(receiver, code)
 
     with pytest.raises(NeedsOperator, match="refuses to be paid") as caught:
-        chain.terms(receiver, DEPOSIT_WEI)
+        chain.terms(outgoing(receiver))
 
     assert caught.value.reason == "route_unknown"
 
@@ -66,13 +66,13 @@ def test_receiver_that_refuses_the_money_goes_to_an_operator(
 def test_fee_at_the_cap_passes_and_one_wei_above_it_waits(
     chain: EvmChain, local: LocalChain, signer: KeystoreSigner
 ) -> None:
-    fee = chain.terms(depositor().address, DEPOSIT_WEI).max_fee_per_gas_wei
+    fee = chain.terms(outgoing()).max_fee_per_gas_wei
     at_cap = EvmChain(chain_settings(local.anvil.url, max_fee_per_gas_wei_cap=fee), signer)
     below = EvmChain(chain_settings(local.anvil.url, max_fee_per_gas_wei_cap=fee - 1), signer)
 
-    assert at_cap.terms(depositor().address, DEPOSIT_WEI).max_fee_per_gas_wei == fee
+    assert at_cap.terms(outgoing()).max_fee_per_gas_wei == fee
     with pytest.raises(TryAgain, match="waits until it is cheaper") as caught:
-        below.terms(depositor().address, DEPOSIT_WEI)
+        below.terms(outgoing())
     assert caught.value.after_seconds
 
 
@@ -82,7 +82,7 @@ def test_wallet_that_holds_too_little_waits_for_a_refill(
     unreliable.refuses("eth_estimateGas", "insufficient funds for transfer")  # geth; anvil does not look
 
     with pytest.raises(TryAgain, match="holds too little"):
-        chain_behind.terms(depositor().address, DEPOSIT_WEI)
+        chain_behind.terms(outgoing())
 
 
 def test_tip_is_the_median_of_blocks_that_paid_one(chain_behind: EvmChain, unreliable: UnreliableEndpoint) -> None:
@@ -90,7 +90,7 @@ def test_tip_is_the_median_of_blocks_that_paid_one(chain_behind: EvmChain, unrel
     history = {"baseFeePerGas": ["0x1", "0x2", "0x3", "0x4", "0x5", hex(10**9)], "reward": rewards}
     unreliable.answers("eth_feeHistory", history)
 
-    terms = chain_behind.terms(depositor().address, DEPOSIT_WEI)
+    terms = chain_behind.terms(outgoing())
 
     assert terms.max_priority_fee_per_gas_wei == 2 * 10**9
     assert terms.max_fee_per_gas_wei == 4 * 10**9
@@ -99,4 +99,4 @@ def test_tip_is_the_median_of_blocks_that_paid_one(chain_behind: EvmChain, unrel
 @pytest.mark.parametrize("to", ["vitalik.eth", "0x12", depositor().address.upper()])
 def test_receiver_that_is_no_checksummed_address_is_refused(to: str, chain: EvmChain) -> None:
     with pytest.raises(InvalidRequest, match="to: "):
-        chain.terms(to, DEPOSIT_WEI)
+        chain.terms(outgoing(to))
