@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from domain.complaints import sentence
 from domain.errors import InvalidRequest
 from domain.policy import Policy
 
@@ -96,7 +97,11 @@ class Settings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
-            wrong = [f"REFUNDS_{str(it['loc'][0]).upper()}: {it['msg']}" for it in error.errors()]
+            wrong = [
+                f"REFUNDS_{name.upper()}: {sentence(name, it['type'], it['msg'], it.get('ctx', {}))}"
+                for it in error.errors(include_url=False, include_input=False)
+                for name in [str(it["loc"][0])]
+            ]
             raise MissingSettingsError("These settings are wrong:", wrong) from None
 
     def secrets(self) -> list[str]:

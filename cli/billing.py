@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from api import strict_json
 from cli.calls import Api, NotReachable, Refused
 from cli.exits import Exit
-from cli.output import Format, Output, plain, say, write, write_json
+from cli.output import Format, Output, counted, plain, say, write, write_json
 from domain.errors import InvalidRequest
 from domain.refunds import Identifier, invalid_request
 
@@ -161,5 +161,5 @@ def _report(recorded: dict[str, int], refused: list[BadLine], not_sent: int, out
         bad = sorted((it.told for it in refused), key=lambda told: told["line"] or 0)
         write_json({"recorded": recorded, "refused": bad, "not_sent": not_sent})
         return
-    counts = ", ".join(f"{count} {kind}s" for kind, count in recorded.items())
-    write(f"{counts} recorded; {len(refused)} lines refused; {not_sent} not sent")
+    counts = ", ".join(counted(count, kind) for kind, count in recorded.items())
+    write(f"{counts} recorded; {counted(len(refused), 'line')} refused; {not_sent} not sent")

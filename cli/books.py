@@ -12,7 +12,7 @@ import typer
 
 from cli.calls import Api, NotReachable
 from cli.exits import CommandFailed, Exit
-from cli.output import Format, Output, columns, plain, say, write, write_json
+from cli.output import Format, Output, columns, counted, plain, say, write, write_json
 from domain.book_runs import GRACE_SECONDS_DEFAULT, WINDOW_DAYS_DEFAULT
 
 PAUSE_SECONDS = 0.5
@@ -47,7 +47,7 @@ def verify(
     if output == Format.JSON:
         write_json(seen)
     elif seen["is_whole"]:
-        write(f"The trail is whole: {seen['entries']} entries, head {seen['head']['hash']}.")
+        write(f"The trail is whole: {counted(seen['entries'], 'entry', 'entries')}, head {seen['head']['hash']}.")
     else:
         broken = seen["broken"]
         write(f"The trail is broken ({plain(broken['kind'])}): {plain(broken['detail'])}.")
@@ -127,8 +127,11 @@ def _in_words(seen: dict[str, Any]) -> list[str]:
             for it in report["differences"]
         ]
         lines += ["", *columns(found)]
-    closed = len(report["closed_findings"])
-    lines += ["", f"{plain(seen['status'])}: {len(report['differences'])} differences, {closed} findings closed"]
+    differences, closed = (len(report[name]) for name in ("differences", "closed_findings"))
+    lines += [
+        "",
+        f"{plain(seen['status'])}: {counted(differences, 'difference')}, {counted(closed, 'finding')} closed",
+    ]
     return lines
 
 

@@ -7,9 +7,13 @@ from urllib.parse import quote
 import httpx2
 
 from cli.exits import CommandFailed, Exit
+from cli.output import plain
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 TIMEOUT_SECONDS = 30.0
+NOT_THE_API = "Is it the refund API? See REFUNDS_API_URL."
+PROBLEMS = "/problems/"  # the type of every error answer of the API begins with it
+TOLD_LENGTH_MAX = 200
 LOOPBACK = frozenset(["127.0.0.1", "localhost", "::1"])
 
 
@@ -32,6 +36,17 @@ class NotReachable(CommandFailed):
         super().__init__(Exit.NOT_REACHABLE, message)
         self.is_passing = is_passing
         """Whether the API itself asked to try again."""
+
+
+class Answer(dict[str, Any]):
+    """What was answered; a part that every answer of the API has is missing only where something else answers."""
+
+    def __init__(self, body: dict[str, Any], source: str) -> None:
+        super().__init__(body)
+        self._source = source
+
+    def __missing__(self, name: str) -> Any:
+        raise NotReachable(f"{self._source} without `{name}`. {NOT_THE_API}")
 
 
 class Api:
@@ -74,18 +89,28 @@ class Api:
     def _call(self, method: str, path: str, **more: Any) -> Any:
         try:
             answer = self._http.request(method, self._url + path, **more)
-            body = answer.json()
         except httpx2.HTTPError as error:
             raise NotReachable(f"The API at {self._url} does not answer ({type(error).__name__}).") from None
+        source = f"{self._url} answered {method} {path} with {answer.status_code}"
+        try:
+            body = answer.json()
         except ValueError:
-            raise NotReachable(f"{self._url} answered with something that is not JSON: is it the API?") from None
-        if answer.is_success:
-            return body
-        if answer.is_client_error and isinstance(body, dict):
+            raise NotReachable(f"{source} and {_in_short(answer)}. {NOT_THE_API}") from None
+        if answer.is_success and isinstance(body, dict):
+            return Answer(body, source)
+        if not (isinstance(body, dict) and str(body.get("type", "")).startswith(PROBLEMS)):
+            raise NotReachable(f"{source} and {_in_short(answer)}. {NOT_THE_API}")
+        if answer.is_client_error:
             raise Refused(body)
-        detail = body.get("detail") if isinstance(body, dict) else None
-        told = f"The API answered {answer.status_code}: {detail or 'no reason given'}"
+        told = f"The API answered {answer.status_code}: {body.get('detail') or 'no reason given'}"
         raise NotReachable(told, is_passing=answer.status_code == 503)
+
+
+def _in_short(answer: httpx2.Response) -> str:
+    """Quote the beginning of an answer that we do not understand."""
+    words = plain(" ".join(answer.text.split()))
+    kept = words if len(words) <= TOLD_LENGTH_MAX else f"{words[:TOLD_LENGTH_MAX]}…"
+    return f"`{kept}`" if kept else "no content"
 
 
 def refund_path(refund_id: str, act: str = "") -> str:

@@ -9,7 +9,7 @@ from cli.calls import DEFAULT_URL
 from cli.checkup import settings as environment_checks
 from cli.checkup.report import Check, Status
 from cli.exits import CommandFailed, Exit, leave
-from cli.output import Format, Output, columns, plain, say, write, write_json
+from cli.output import Format, Output, columns, counted, plain, say, write, write_json
 
 
 def doctor(output: Output = Format.TABLE) -> None:
@@ -30,7 +30,7 @@ def doctor(output: Output = Format.TABLE) -> None:
         write_json({"healthy": not wrong, "checks": [check.as_data() for check in found]})
     else:
         warnings = sum(check.status == Status.WARNING for check in found)
-        say(f"{len(wrong)} wrong, {warnings} warnings, {len(found) - len(wrong) - warnings} ok")
+        say(f"{len(wrong)} wrong, {counted(warnings, 'warning')}, {len(found) - len(wrong) - warnings} ok")
     if not wrong:
         leave(Exit.DONE)
     leave(Exit.REFUSED if any(check.is_reachable for check in wrong) else Exit.NOT_REACHABLE)

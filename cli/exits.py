@@ -1,10 +1,10 @@
-"""How commands end: four exit statuses, and one way to fail."""
+"""How commands end: four exit statuses, one way to fail, and no failing for want of a reader."""
 
+import io
 import os
 import sys
-from contextlib import suppress
 from enum import IntEnum
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO
 
 
 class Exit(IntEnum):
@@ -27,7 +27,37 @@ class CommandFailed(Exception):
 
 def leave(status: int) -> NoReturn:
     """End the process at once. A Temporal client may crash the interpreter while it shuts down in good order."""
-    with suppress(BrokenPipeError):  # who reads us has gone, which changes nothing about what was done
-        sys.stdout.flush()
-        sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
     os._exit(status)
+
+
+def speak_on_without_a_reader() -> None:
+    """Let every command do its whole work and keep its exit status though who reads it has gone, as `head` does.
+
+    An import whose complaints nobody reads any more must not end in the middle; whoever prints need not care.
+    """
+    sys.stdout, sys.stderr = _patient(sys.stdout), _patient(sys.stderr)
+
+
+class _Patient(io.FileIO):
+    """A file whose reader may go: what is written afterwards counts as written."""
+
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            return memoryview(data).nbytes
+
+
+def _patient(stream: TextIO) -> TextIO:
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream  # closed from the start, or not the process's own
+    stream.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Patient(stream.fileno(), "w", closefd=False)),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering or stream.write_through,
+    )

@@ -9,7 +9,7 @@ import urllib.request
 import httpx2
 
 from cli.exits import CommandFailed, Exit
-from cli.output import say
+from cli.output import counted, say
 
 API_SECONDS_MAX = 5.0
 API_PORT_DEFAULT = "8000"
@@ -38,7 +38,7 @@ def require_worker() -> None:
     age_seconds = time.time() - float(found.group(1))
     if age_seconds > AGE_SECONDS_MAX:
         raise CommandFailed(Exit.NOT_REACHABLE, f"The worker's loop has not turned for {age_seconds:.0f} seconds.")
-    say(f"The worker is alive: its loop turned {max(age_seconds, 0):.0f} seconds ago.")
+    say(f"The worker is alive: its loop turned {counted(round(max(age_seconds, 0)), 'second')} ago.")
 
 
 def require_api() -> None:

@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from cli import billing, books, checks, doctor, findings, operating, operators, processes, rails, refunds
-from cli.exits import CommandFailed, Exit, leave
+from cli.exits import CommandFailed, Exit, leave, speak_on_without_a_reader
 from cli.output import say
 
 HELP = """Pay deposits back: the way they came, exactly once, after people approved.
@@ -55,6 +55,7 @@ app.add_typer(operators.app, name="operators")
 def main() -> NoReturn:
     """Run a command and end the process with its exit status, whatever the interpreter's own ending would do."""
     status: object = Exit.DONE
+    speak_on_without_a_reader()
     try:
         app(prog_name="refunds")
     except SystemExit as ending:

@@ -40,6 +40,11 @@ def plain(value: Any) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Write how many there are of something, such as `1 refund` and `2 refunds`."""
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
+
+
 def columns(rows: Iterable[Sequence[Any]]) -> list[str]:
     """Align cells under each other. Nothing is cut: half an address is worse than a long line."""
     cells = [[plain(cell) for cell in row] for row in rows]

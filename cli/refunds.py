@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from api import strict_json
-from cli import pictures
+from cli import known_tickets, pictures
 from cli.calls import Api, refund_path
 from cli.exits import CommandFailed, Exit
 from cli.following import follow
@@ -34,7 +34,7 @@ def request(
     locale: Annotated[str, typer.Option(help="The customer's language.")] = "en",
     output: Output = Format.TABLE,
 ) -> None:
-    """Start a refund. The same ticket again returns the same refund."""
+    """Start a refund. One ticket asks for one: the same again shows it, anything else is refused (exit 1)."""
     if file is not None:
         body = read_body(file.read())
     else:
@@ -51,10 +51,23 @@ def request(
             **given(deposit_id=deposit, payment_proof=proof),
         }
     api = Api.from_environment()
-    refund = api.post("/v1/refunds", body)
-    asked = f"{refund['ticket']['system']}:{refund['ticket']['id']} asks for refund {refund['id']}."
+    show_refund(_start(api, body, is_time_given=file is not None or requested_at is not None), output)
+
+
+def _start(api: Api, body: Any, *, is_time_given: bool) -> dict[str, Any]:
+    asked = known_tickets.read(body, is_time_given=is_time_given)
+    known = known_tickets.find(api, asked)
+    known_tickets.refuse_another_refund(asked, known)
+    refund: dict[str, Any] = api.post("/v1/refunds", body)
+    ticket = f"{refund['ticket']['system']}:{refund['ticket']['id']}"
+    if known is not None and known_tickets.brought_a_proof(known, refund):
+        return follow(api, f"{ticket} brings the proof of payment that was missing.", known, refund)
+    known_tickets.refuse_what_differs(asked, refund)  # also of a new one: another request may have been faster
+    if known is not None:
+        known_tickets.say_that_it_is_known(asked, refund)
+        return refund
     begun = {"status": RefundStatus.CHECKING.value, "status_reason": None}
-    show_refund(follow(api, asked, begun, refund), output)
+    return follow(api, f"{ticket} asks for refund {refund['id']}.", begun, refund)
 
 
 def withdraw(

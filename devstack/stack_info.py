@@ -19,7 +19,10 @@ class ChainInfo(BaseModel):
 
 
 class StackInfo(BaseModel):
-    """The one line of JSON; `pids` and `temporal_ui` leave out what runs elsewhere."""
+    """The one line of JSON; `pids` and `temporal_ui` leave out what runs elsewhere.
+
+    `console` is where operators' pages belong: on the API's own address. The table shows it once pages are there.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,15 +54,17 @@ class StackInfo(BaseModel):
         rows += [("Stripe", f"{self.stripe} ({self.stripe_key})")]
         for chain in self.chains:
             rows.append((f"chain {chain.chain_id}", f"{chain.rpc} (deposits to {chain.deposit_address})"))
-        rows += [(f"token of {name}", token) for name, token in self.tokens.items()]
         width = max(len(name) for name, _ in rows)
-        return "\n".join([*(f"{name:<{width}}  {value}" for name, value in rows), *self._for_the_command_line()])
+        return "\n".join([*(f"{name:<{width}}  {value}" for name, value in rows), *self._to_copy()])
 
-    def _for_the_command_line(self) -> list[str]:
-        """Write lines to copy: the help desk asks, an approver decides."""
-        lines = []
-        for role, person in (("helpdesk", "the help desk"), ("approver_1", "an approver")):
-            if role in self.tokens:
-                lines += ["", f"In another terminal, to use `refunds` as {person}:"]
-                lines += [f"export REFUNDS_API_URL={self.api} REFUNDS_TOKEN={self.tokens[role]}"]
-        return lines
+    def _to_copy(self) -> list[str]:
+        """Write what another terminal needs: the addresses, and each caller's token under the caller's name."""
+        places = {"REFUNDS_API_URL": self.api, "TEMPORAL_ADDRESS": self.temporal}
+        stripe = {"STRIPE_URL": self.stripe, "STRIPE_KEY": self.stripe_key}
+        tokens = [{name.upper(): token} for name, token in self.tokens.items()]
+        lines = [" ".join(f"{name}={value}" for name, value in one.items()) for one in (places, stripe, *tokens)]
+        return [
+            "",
+            "To copy into another terminal; `REFUNDS_TOKEN=$APPROVER_1 .venv/bin/refunds list` asks as that person:",
+            *(f"export {line}" for line in lines),
+        ]

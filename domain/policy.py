@@ -5,9 +5,8 @@ from typing import Annotated, Any, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from domain.errors import InvalidRequest
 from domain.money import Currency
-from domain.refunds import OwnershipLevel
+from domain.refunds import OwnershipLevel, invalid_request
 
 Hours = Annotated[float, Field(gt=0, le=24 * 365)]
 Seconds = Annotated[float, Field(gt=0, le=86400 * 365)]
@@ -119,9 +118,7 @@ class Policy(BaseModel):
         try:
             return cls.model_validate(raw)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            field = ".".join(map(str, first["loc"])) or "policy"
-            raise InvalidRequest(field, first["type"], first["msg"].removeprefix("Value error, ")) from None
+            raise invalid_request(error, whole="policy") from None
 
     @model_validator(mode="after")
     def _versions_differ(self) -> Self:

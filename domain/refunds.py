@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from domain.complaints import sentence
 from domain.errors import InvalidRequest
 
 TASK_QUEUE = "refunds"
@@ -289,11 +290,12 @@ def parse_ticket(raw: Any) -> TicketRef:
         raise invalid_request(error, prefix="ticket") from None
 
 
-def invalid_request(error: ValidationError, prefix: str = "") -> InvalidRequest:
+def invalid_request(error: ValidationError, prefix: str = "", whole: str = "body") -> InvalidRequest:
     """Turn pydantic's first complaint into ours, without repeating what was sent."""
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    first = error.errors(include_url=False, include_input=False)[0]
     path = ".".join(part for part in [prefix, *(str(part) for part in first["loc"])] if part)
-    return InvalidRequest(path or "body", first["type"], first["msg"].removeprefix("Value error, "))
+    rule = first["type"]
+    return InvalidRequest(path or whole, rule, sentence(path, rule, first["msg"], first.get("ctx", {})))
 
 
 def refund_id(ticket: TicketRef) -> str:

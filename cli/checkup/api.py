@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
-from cli.calls import LOOPBACK, Api, NotReachable, Refused
+from cli.calls import LOOPBACK, PROBLEMS, Api, NotReachable, Refused
 from cli.checkup.report import CALL_SECONDS_MAX, Check, away, ok, skew, warning, wrong
 from cli.output import plain
 
@@ -30,7 +30,10 @@ def examine(url: str, token: str) -> Iterator[Check]:
                 "Start it (`refunds serve`), or mend REFUNDS_API_URL.",
             )
             return
-    yield _ready(url, answer)
+    ready = _ready(url, answer)
+    yield ready
+    if not ready.is_reachable:
+        return
     if "date" in answer.headers:
         behind = time.time() - parsedate_to_datetime(answer.headers["date"]).timestamp()
         yield skew("api.clock", behind, SKEW_SECONDS_MAX, "The API's clock")
@@ -45,8 +48,8 @@ def _ready(url: str, answer: httpx2.Response) -> Check:
         body = answer.json()
     except ValueError:
         body = None
-    if not isinstance(body, dict):
-        return wrong("api.ready", f"{url} answers, but it is not the API.", "Mend REFUNDS_API_URL.")
+    if not isinstance(body, dict) or not (answer.is_success or str(body.get("type")).startswith(PROBLEMS)):
+        return away("api.ready", f"{url} answers, but it is not the API.", "Mend REFUNDS_API_URL.")
     if answer.is_success:
         return ok("api.ready", f"The API at {url} is ready.")
     return wrong(

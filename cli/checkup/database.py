@@ -1,12 +1,12 @@
 """How the database is: there, of this version, and what stands still in it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from cli.checkup.report import Check, away, ok, warning, wrong
+from cli.own_database import DatabaseMissing, open_existing
 from config import Settings
 from domain.errors import TryAgain
 from domain.refunds import RefundStatus
@@ -22,14 +22,14 @@ MIGRATE = "Run `refunds migrate` with this version; API and worker start once it
 def examine(settings: Settings) -> Iterator[Check]:
     """Read only: a SQLite file that is not there stays away."""
     try:
-        database = Database(settings.database_url)
+        database = open_existing(settings.database_url)
+    except DatabaseMissing as missing:
+        yield wrong("database.schema", str(missing), MIGRATE)
+        return
     except (SQLAlchemyError, ModuleNotFoundError, OSError) as error:
         yield wrong("database", f"REFUNDS_DATABASE_URL cannot be used ({type(error).__name__}).", "Mend the address.")
         return
     where = database.url.render_as_string(hide_password=True)
-    if database.is_sqlite and not Path(database.url.database or "").is_file():
-        yield wrong("database.schema", f"There is no database at {where} yet.", MIGRATE)
-        return
     try:
         yield from _examine(database, where)
     except TryAgain as error:
@@ -84,7 +84,7 @@ def _news(database: Database) -> Check:
         return ok("database.news", "Every run was told its news.")
     return wrong(
         "database.news",
-        f"{untold} refunds have had news for over {UNTOLD_SECONDS_MAX} s that their run was not told.",
+        f"Refunds with news for over {UNTOLD_SECONDS_MAX} s that their run was not told: {untold}.",
         "See whether the API runs and reaches Temporal: it tells them.",
     )
 

@@ -51,8 +51,14 @@ def away(name: str, told: str, remedy: str) -> Check:
 
 
 def skew(name: str, seconds_behind: float, seconds_max: float, whose: str) -> Check:
-    """Compare a clock with the one of this machine; deadlines are judged by both."""
-    told = f"{whose} is {abs(seconds_behind):.0f} s {'behind' if seconds_behind > 0 else 'ahead of'} this machine's"
+    """Compare a clock with the one of this machine; deadlines are judged by both.
+
+    A clock that agrees is told without seconds: they change from look to look with the call's own time and the
+    clock's whole seconds, and say nothing.
+    """
     if abs(seconds_behind) <= seconds_max:
-        return ok(name, told)
-    return warning(name, told, "Set both clocks by a time server.")
+        return ok(name, f"{whose} is within {seconds_max:.0f} s of this machine's.")
+    side = "behind" if seconds_behind > 0 else "ahead of"
+    return warning(
+        name, f"{whose} is {abs(seconds_behind):.0f} s {side} this machine's.", "Set both clocks by a time server."
+    )

@@ -139,7 +139,7 @@ def test_table_tells_the_counts(shell: Shell) -> None:
     done = shell.run("import", "-", caller="shop", stdin=lines(records("table")))
 
     assert (done.status, done.err) == (0, "")
-    assert done.out == "1 accounts, 1 deposits, 2 orders recorded; 0 lines refused; 0 not sent\n"
+    assert done.out == "1 account, 1 deposit, 2 orders recorded; 0 lines refused; 0 not sent\n"
 
 
 def test_wrong_role_is_said_once_and_not_of_every_line(shell: Shell) -> None:

@@ -181,6 +181,30 @@ def test_clock_that_is_off_is_a_warning_both_ways() -> None:
     assert found == [Status.WARNING, Status.OK, Status.OK, Status.OK, Status.WARNING]
 
 
+def test_clock_that_agrees_is_told_in_the_same_words_at_every_look() -> None:
+    told = {skew("clock", seconds, 30, "The API's clock").told for seconds in (-1.2, -0.4, 0, 0.4, 0.9, 29)}
+
+    assert told == {"The API's clock is within 30 s of this machine's."}
+    assert skew("clock", 45, 30, "It").told == "It is 45 s behind this machine's."
+
+
+def test_wrong_settings_are_told_in_plain_words(fresh: Shell) -> None:
+    done = fresh.run(
+        "doctor",
+        "-o",
+        "json",
+        REFUNDS_API_PORT="many",
+        REFUNDS_WORKER_METRICS_ADDRESS="9",
+        REFUNDS_API_DRAIN_SECONDS="-1",
+    )
+
+    assert sorted(check["told"] for check in done.json["checks"] if check["name"] == "settings") == [
+        "REFUNDS_API_DRAIN_SECONDS: must be at least 0",
+        "REFUNDS_API_PORT: must be a whole number",
+        "REFUNDS_WORKER_METRICS_ADDRESS: must be written as host:port",
+    ]
+
+
 def test_health_check_of_the_api_fails_while_it_cannot_work(shell: Shell) -> None:
     port = shell.environment["REFUNDS_API_URL"].rpartition(":")[2]
 

@@ -21,11 +21,16 @@ INFO = StackInfo(
 )
 
 
-def test_table_has_lines_to_copy_for_the_command_line_and_no_console() -> None:
+def test_table_has_lines_to_copy_for_every_caller_and_no_console() -> None:
     lines = INFO.as_table().splitlines()
 
-    assert "export REFUNDS_API_URL=http://127.0.0.1:1 REFUNDS_TOKEN=rfd_h" in lines
-    assert "export REFUNDS_API_URL=http://127.0.0.1:1 REFUNDS_TOKEN=rfd_a" in lines
+    exported = [line for line in lines if line.startswith("export ")]
+    assert exported == [
+        "export REFUNDS_API_URL=http://127.0.0.1:1 TEMPORAL_ADDRESS=127.0.0.1:2",
+        "export STRIPE_URL=http://127.0.0.1:3 STRIPE_KEY=sk_test_1",
+        "export HELPDESK=rfd_h",
+        "export APPROVER_1=rfd_a",
+    ]
     assert not any("console" in line for line in lines)
 
 

@@ -23,7 +23,27 @@ def test_token_stands_alone_on_stdout(shell: Shell) -> None:
     assert "only now" in added.err
 
 
+def test_foreign_folder_gets_no_database_and_no_folder(fresh: Shell) -> None:
+    fresh.environment.pop("REFUNDS_DATABASE_URL")
+    added = fresh.run("operators", "add", "first", "--role", "admin")
+    looked = fresh.run("doctor", "-o", "json")
+
+    assert (added.status, added.out) == (2, "")
+    assert "There is no database at sqlite:///.refunds/refunds.sqlite yet." in added.err
+    assert "where the service runs" in added.err
+    assert looked.status == 1
+    assert list(fresh.folder.iterdir()) == []
+
+
+def test_help_says_that_the_local_database_is_written(fresh: Shell) -> None:
+    done = fresh.run("operators", "add", "--help", COLUMNS="200")
+
+    assert "Writes straight into the database of REFUNDS_DATABASE_URL" in done.out
+
+
 def test_database_without_a_schema_says_what_to_do(fresh: Shell) -> None:
+    (fresh.folder / "ledger.sqlite").touch()
+
     done = fresh.run("operators", "add", "first", "--role", "admin")
 
     assert done.status == 2

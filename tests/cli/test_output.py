@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.output import columns, plain
+from cli.output import columns, counted, plain
 from cli.pictures import amount, at_stake, coins, in_full, in_short, to_acknowledge, what_came_of_it
 
 REFUND = {
@@ -37,6 +37,11 @@ REFUND = {
 def test_control_characters_are_replaced() -> None:
     assert plain("a\x1b[31mb\r\nc\u202ed") == "a�[31mb��c�d"
     assert plain(None) == "-"
+
+
+def test_one_is_not_written_as_many() -> None:
+    assert [counted(count, "refund") for count in (0, 1, 2)] == ["0 refunds", "1 refund", "2 refunds"]
+    assert [counted(count, "entry", "entries") for count in (1, 2)] == ["1 entry", "2 entries"]
 
 
 def test_columns_align_and_cut_nothing() -> None:

@@ -1,9 +1,13 @@
 """`refunds request`, `show`, `list` and `withdraw`."""
 
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from cli.checkup import api
 from tests.cli.shell import NOWHERE, Shell
 from tests.ledger.scene import Scene
 
@@ -33,6 +37,82 @@ def test_request_by_options_is_shown_and_found_again(shell: Shell, account: str)
     assert first.json["id"] in listed.out
     assert listed.out.splitlines()[0].startswith("ID ")
     assert f"Recorded: zammad:{account} asks for refund {first.json['id']}." in first.err
+
+
+OTHER_CONTENT = {
+    "another refund": {
+        "--account": ("acct-none", "account.id: asked now acct-none, recorded {account}"),
+        "--rail": ("crypto", "rail: asked now crypto, recorded card"),
+        "--channel": ("email", "channel: asked now email, recorded ticket"),
+        "--deposit": ("dep-other", "deposit_id: asked now dep-other, recorded d{number}"),
+        "--proof": ("pi_other", "payment_proof: asked now pi_other, recorded pi_d{number}"),
+    },
+    "the same one otherwise": {
+        "--ticket-url": ("https://x.test/1", "ticket.url: asked now https://x.test/1, recorded -"),
+        "--requested-at": ("2026-01-01T12:00:00Z", "requested_at: asked now 2026-01-01 12:00:00+00:00, recorded 20"),
+    },
+}
+
+
+@pytest.mark.parametrize("changes", OTHER_CONTENT.values(), ids=OTHER_CONTENT.keys())
+def test_known_ticket_that_asks_otherwise_is_refused_with_all_that_differs(
+    shell: Shell, scene: Scene, changes: dict[str, tuple[str, str]], request: pytest.FixtureRequest
+) -> None:
+    number = str(abs(hash(request.node.name)))
+    account = scene.account(f"acct-{number}")
+    scene.deposit(f"d{number}", account_id=account)
+    refund = scene.awaiting_approval(number, account={"id": account})
+    ticket = scene.views.refund(refund)["ticket"]
+    same = {"--ticket": f"{ticket['system']}:{ticket['id']}", "--account": account, "--rail": "card"}
+    same |= {"--deposit": f"d{number}", "--proof": f"pi_d{number}"}
+    events = scene.events(refund)
+
+    again = shell.run("request", *flat(same), caller="desk")
+    other = shell.run("request", *flat(same | {name: it for name, (it, _) in changes.items()}), caller="desk")
+
+    assert again.status == 0, again.err
+    assert f"is known: it asked for refund {refund}" in again.err
+    assert "Recorded" not in again.err
+    assert (other.status, other.out) == (1, "")
+    told = [line for line in other.err.splitlines() if line.startswith("  ")]
+    expected = [it.format(account=account, number=number) for _, it in changes.values()]
+    assert len(told) == len(expected)
+    assert all(line.startswith(f"  {it}") for line, it in zip(sorted(told), sorted(expected), strict=True))
+    assert f"`refunds show {refund}`" in other.err
+    assert scene.events(refund) == events
+
+
+def test_repeated_mail_brings_the_proof_that_was_missing(shell: Shell, scene: Scene, account: str) -> None:
+    refund = scene.request(account, account={"id": account}, channel="email")
+    assert scene.check(refund).waiting_for == "payment_proof"
+    ticket = f"{scene.row(refund).ticket_system}:{account}"
+    mail = {"--ticket": ticket, "--account": account, "--rail": "card", "--channel": "email", "--proof": "pi_1"}
+
+    of_another = shell.run("request", *flat(mail | {"--account": "acct-other"}), caller="desk")
+    before = scene.row(refund).payment_proof
+    done = shell.run("request", *flat(mail), caller="desk")
+
+    assert (of_another.status, before) == (1, None)
+    assert done.status == 0, done.err
+    assert f"Recorded: {ticket} brings the proof of payment that was missing." in done.err
+    assert scene.row(refund).payment_proof == "pi_1"
+
+
+def test_what_a_refund_does_not_show_is_named_as_not_compared(shell: Shell, scene: Scene, account: str) -> None:
+    refund = scene.request(account, account={"id": account})
+    ticket = f"{scene.row(refund).ticket_system}:{account}"
+    hidden = ("--username", "who", "--proof", "ch_1", "--locale", "zh")
+
+    done = shell.run("request", "--ticket", ticket, "--rail", "card", *hidden, caller="desk")
+
+    assert done.status == 0, done.err
+    assert f"of account {account} before" in done.err
+    assert "Not compared, as the refund does not show it: account.username, payment_proof, locale." in done.err
+
+
+def flat(options: dict[str, str]) -> list[str]:
+    """Write options as arguments."""
+    return [word for pair in options.items() for word in pair]
 
 
 def test_request_from_a_file_says_everything_in_json(shell: Shell, account: str) -> None:
@@ -111,6 +191,61 @@ def test_api_that_is_away_exits_with_three(shell: Shell) -> None:
 
     assert (done.status, done.out) == (3, "")
     assert "does not answer" in done.err
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """A service that is not ours; the path that it was given says what it answers."""
+
+    def do_GET(self) -> None:
+        status, kind, body = STRANGERS[self.path.split("/")[1]]
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        """Be quiet."""
+
+
+STRANGERS = {
+    "refusing": (404, "application/json", b'{"error": {"message": "Unrecognized request URL"}}'),
+    "pages": (200, "text/html", b"<!doctype html>\x1b[2J" + b"x" * 1000),
+    "list": (200, "application/json", b"[]"),
+    "other": (200, "application/json", b'{"jsonrpc": "2.0"}'),
+    "empty": (405, "text/plain", b""),
+    "proxy": (502, "text/html", b"Bad Gateway"),
+}
+
+
+@pytest.fixture(scope="module")
+def stranger() -> Iterator[str]:
+    """The address of a service that is not ours."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stranger) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("kind", STRANGERS)
+def test_other_service_at_the_address_is_named_with_what_it_answered(shell: Shell, stranger: str, kind: str) -> None:
+    done = shell.run("list", caller="vera", REFUNDS_API_URL=f"{stranger}/{kind}")
+
+    assert (done.status, done.out) == (3, "")
+    assert f"{stranger}/{kind} answered GET /v1/refunds with {STRANGERS[kind][0]}" in done.err
+    assert "REFUNDS_API_URL" in done.err
+    assert "Traceback" not in done.err
+    assert "\x1b" not in done.err
+    assert len(done.err) < 500
+
+
+def test_doctor_tells_another_service_from_an_api_that_is_not_ready(shell: Shell, stranger: str) -> None:
+    (check,) = api.examine(f"{stranger}/refusing", "rfd_vera_token")
+
+    assert (check.name, check.is_reachable) == ("api.ready", False)
+    assert "it is not the API" in check.told
 
 
 def test_unknown_token_is_a_refusal(shell: Shell) -> None:
