@@ -61,7 +61,7 @@ class Api:
             raise CommandFailed(Exit.USAGE, "REFUNDS_API_URL must be an address such as http://127.0.0.1:8000.")
         if not (token.isascii() and token.isprintable()):
             raise CommandFailed(Exit.USAGE, "REFUNDS_TOKEN holds characters that no token has.")
-        self._url = url.rstrip("/")
+        self._url, self._token = url.rstrip("/"), token
         self._http = httpx2.Client(
             headers={"Authorization": f"Bearer {token}"},
             timeout=TIMEOUT_SECONDS,
@@ -95,22 +95,21 @@ class Api:
         try:
             body = answer.json()
         except ValueError:
-            raise NotReachable(f"{source} and {_in_short(answer)}. {NOT_THE_API}") from None
+            raise NotReachable(f"{source} and {self._in_short(answer)}. {NOT_THE_API}") from None
         if answer.is_success and isinstance(body, dict):
             return Answer(body, source)
         if not (isinstance(body, dict) and str(body.get("type", "")).startswith(PROBLEMS)):
-            raise NotReachable(f"{source} and {_in_short(answer)}. {NOT_THE_API}")
+            raise NotReachable(f"{source} and {self._in_short(answer)}. {NOT_THE_API}")
         if answer.is_client_error:
             raise Refused(body)
         told = f"The API answered {answer.status_code}: {body.get('detail') or 'no reason given'}"
         raise NotReachable(told, is_passing=answer.status_code == 503)
 
-
-def _in_short(answer: httpx2.Response) -> str:
-    """Quote the beginning of an answer that we do not understand."""
-    words = plain(" ".join(answer.text.split()))
-    kept = words if len(words) <= TOLD_LENGTH_MAX else f"{words[:TOLD_LENGTH_MAX]}…"
-    return f"`{kept}`" if kept else "no content"
+    def _in_short(self, answer: httpx2.Response) -> str:
+        """Quote the beginning of an answer that we do not understand; some services repeat what they were sent."""
+        words = plain(" ".join(answer.text.replace(self._token, "***").split()))
+        kept = words if len(words) <= TOLD_LENGTH_MAX else f"{words[:TOLD_LENGTH_MAX]}…"
+        return f"`{kept}`" if kept else "no content"
 
 
 def refund_path(refund_id: str, act: str = "") -> str:

@@ -32,8 +32,8 @@ def add(
 ) -> None:
     """Add a caller and print their token, once: only its hash is kept.
 
-    Writes straight into the database of REFUNDS_DATABASE_URL (default: .refunds/refunds.sqlite in this folder), so
-    call it where the service runs, with the service's environment; REFUNDS_API_URL and REFUNDS_TOKEN do not matter.
+    Writes straight into the database of REFUNDS_DATABASE_URL (default: .refunds/refunds.sqlite in this folder):
+    call it where the service runs, with the service's environment. It makes no database where there is none.
     """
     if not name.isprintable() or not 0 < len(name.strip()) <= NAME_LENGTH_MAX:
         raise CommandFailed(Exit.USAGE, f"A name is 1 to {NAME_LENGTH_MAX} printable characters.")

@@ -209,7 +209,7 @@ class Stranger(BaseHTTPRequestHandler):
 
 
 STRANGERS = {
-    "refusing": (404, "application/json", b'{"error": {"message": "Unrecognized request URL"}}'),
+    "refusing": (404, "application/json", b'{"error": {"message": "No such key: rfd_vera_token"}}'),
     "pages": (200, "text/html", b"<!doctype html>\x1b[2J" + b"x" * 1000),
     "list": (200, "application/json", b"[]"),
     "other": (200, "application/json", b'{"jsonrpc": "2.0"}'),
@@ -238,6 +238,7 @@ def test_other_service_at_the_address_is_named_with_what_it_answered(shell: Shel
     assert "REFUNDS_API_URL" in done.err
     assert "Traceback" not in done.err
     assert "\x1b" not in done.err
+    assert "rfd_vera_token" not in done.err
     assert len(done.err) < 500
 
 
