@@ -121,6 +121,8 @@ FINDING: Example = {
     "id": FINDING_ID,
     "kind": "rail_stop",
     "refund_id": None,
+    "refund_status": None,
+    "status_reason": None,
     "evidence": {"rail": "card", "operator": "vera"},
     "remedies": [
         {

@@ -14,7 +14,7 @@ from api.pictures import Picture
 from api.services import ServicesNow
 from domain.errors import InvalidRequest
 from domain.findings import ADVICE, FindingKind, Remedy, remedies
-from domain.refunds import Identifier
+from domain.refunds import END_STATES, Identifier, RefundStatus, StatusReason
 
 routes = APIRouter(route_class=GuardedRoute, dependencies=[Depends(bearer)], tags=["findings"])
 
@@ -39,11 +39,16 @@ class RemedyAnswer(Picture):
 
 
 class Finding(Picture):
-    """Something a person must look at. `openings` counts how often the same matter was found anew."""
+    """Something a person must look at. `openings` counts how often the same matter was found anew.
+
+    `refund_status` and `status_reason` say where its refund stands now, which may be past what was found.
+    """
 
     id: int
     kind: FindingKind
     refund_id: str | None
+    refund_status: RefundStatus | None
+    status_reason: StatusReason | None
     evidence: dict[str, Any]
     remedies: list[RemedyAnswer]
     openings: int
@@ -98,10 +103,16 @@ def close_finding(finding_id: FindingId, body: CloseBody, services: ServicesNow,
 
 
 def finding_of(row: Mapping[str, Any]) -> Finding:
-    """Return a finding with its remedies, each with the call filled in as far as the finding knows."""
+    """Return a finding with what its refund still allows to do, each call filled in as far as the finding knows."""
     kind = FindingKind(row["kind"])
+    status = None if row["refund_status"] is None else RefundStatus(row["refund_status"])
     known = {"id": row["id"], "refund_id": row["refund_id"], **row["evidence"]}
-    return Finding.model_validate({**row, "remedies": [_remedy(remedy, known) for remedy in remedies(kind)]})
+    offered = [_remedy(remedy, known) for remedy in remedies(kind, status)]
+    if status in END_STATES:
+        close = offered[-1]
+        ended = f"The refund has ended, {status} ({row['status_reason']}). {close.words}"
+        offered[-1] = close.model_copy(update={"words": ended})
+    return Finding.model_validate({**row, "remedies": offered})
 
 
 def _remedy(remedy: Remedy, known: Mapping[str, Any]) -> RemedyAnswer:

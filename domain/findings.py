@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from domain.refunds import END_STATES, RefundStatus
+
 
 class FindingKind(StrEnum):
     """What was found; explained in the glossary. The kinds up to `refunded_outside` are a refund's own reasons."""
@@ -136,7 +138,7 @@ ADVICE: Mapping[Remedy, Advice] = {
 }
 
 _DEAD = (Remedy.RETRY, Remedy.PAID_OUTSIDE, Remedy.GIVE_UP)
-_OVERDUE = (Remedy.DECIDE, Remedy.CONFIRM_OWNERSHIP, Remedy.LOOK_AGAIN)
+_OVERDUE = (Remedy.DECIDE, Remedy.CONFIRM_OWNERSHIP, Remedy.LOOK_AGAIN, Remedy.WAKE_RUN)
 
 _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.ORDERS_PENDING: (Remedy.DECIDE_ORDER, Remedy.LOOK_AGAIN, Remedy.GIVE_UP),
@@ -162,7 +164,7 @@ _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.WALLET_PAUSED: (Remedy.SECURE_WALLET,),
     FindingKind.WALLET_LOW: (Remedy.FUND_WALLET,),
     FindingKind.RAIL_STOP: (Remedy.START_RAIL,),
-    FindingKind.PAID_NOT_BOOKED: (Remedy.LOOK_AGAIN, Remedy.SEEK_MONEY),
+    FindingKind.PAID_NOT_BOOKED: (Remedy.LOOK_AGAIN, Remedy.WAKE_RUN, Remedy.SEEK_MONEY),
     FindingKind.BOOKED_NOT_PAID: (Remedy.SEEK_MONEY, Remedy.WAKE_RUN),
     FindingKind.AMOUNT_DIFFERS: (Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),
     FindingKind.DESTINATION_DIFFERS: (Remedy.STOP_RAIL, Remedy.SEEK_MONEY, Remedy.SECURE_WALLET),
@@ -174,6 +176,37 @@ _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
 }
 
 
-def remedies(kind: FindingKind) -> tuple[Remedy, ...]:
-    """Return what may be done about a kind, the most likely first; closing it comes last for all."""
-    return (*_REMEDIES[kind], Remedy.CLOSE)
+_RESOLVED_IN = frozenset([RefundStatus.NEEDS_ATTENTION])
+_OPEN = frozenset(RefundStatus) - END_STATES
+_MOVED_BY_A_RUN = frozenset(
+    [
+        RefundStatus.CHECKING,
+        RefundStatus.AWAITING_ORDERS,
+        RefundStatus.PAYING,
+        RefundStatus.CONFIRMING,
+        RefundStatus.REFUNDED,
+    ]
+)
+
+# Where a refund must stand for a remedy to be of use; elsewhere the service refuses it, or it moves nothing.
+_USED_IN: Mapping[Remedy, frozenset[RefundStatus]] = {
+    Remedy.LOOK_AGAIN: _RESOLVED_IN,
+    Remedy.RETRY: _RESOLVED_IN,
+    Remedy.PAID_OUTSIDE: _RESOLVED_IN,
+    Remedy.GIVE_UP: _RESOLVED_IN,
+    Remedy.DECIDE: frozenset([RefundStatus.AWAITING_APPROVAL]),
+    Remedy.CONFIRM_OWNERSHIP: frozenset([RefundStatus.AWAITING_OWNERSHIP]),
+    Remedy.WAKE_RUN: _MOVED_BY_A_RUN,
+    Remedy.DECIDE_ORDER: _OPEN,
+    Remedy.MEND_PROVIDER: _OPEN,
+}
+
+
+def remedies(kind: FindingKind, status: RefundStatus | None = None) -> tuple[Remedy, ...]:
+    """Return what may be done about a kind, the most likely first; closing it comes last for all.
+
+    `status` is where the finding's refund stands now, None where it has none: a finding stays open until a person
+    closes it, and by then its refund may have moved on to where some remedies are refused.
+    """
+    useful = (it for it in _REMEDIES[kind] if status is None or status in _USED_IN.get(it, frozenset(RefundStatus)))
+    return (*useful, Remedy.CLOSE)

@@ -81,7 +81,7 @@ def attend(session: Session, database: Database, row: Refund, reason: StatusReas
         session,
         database,
         kind=kind_of(reason),
-        key=f"refund/{row.id}/{row.attempt}/{reason}/{row.version}",
+        key=f"refund/{row.id}/{row.attempt}/{reason}",
         evidence={"attempt": row.attempt, "rail": row.rail},
         refund_id=row.id,
     )

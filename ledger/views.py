@@ -94,29 +94,34 @@ class Views:
         limit: int | None = None,
     ) -> list[Picture]:
         """List findings, oldest first; `after` is the id of the last one already seen."""
-        query = select(Finding).where(Finding.id > after).order_by(Finding.id).limit(limit)
+        query = _FOUND.where(Finding.id > after).order_by(Finding.id).limit(limit)
         query = query.where(Finding.closed_at.is_(None) if is_open else Finding.closed_at.is_not(None))
         if kind is not None:
             query = query.where(Finding.kind == kind)
         if refund_id is not None:
             query = query.where(Finding.refund_id == refund_id)
         with self._database.read() as session:
-            return [_finding(row) for row in session.scalars(query)]
+            return [_finding(*row) for row in session.execute(query)]
 
     def finding(self, finding_id: int) -> Picture:
         """Return one finding, open or closed."""
         with self._database.read() as session:
-            row = session.get(Finding, finding_id)
+            row = session.execute(_FOUND.where(Finding.id == finding_id)).one_or_none()
             if row is None:
                 raise NotFound("finding", str(finding_id))
-            return _finding(row)
+            return _finding(*row)
 
 
-def _finding(row: Finding) -> Picture:
+_FOUND = select(Finding, Refund.status, Refund.status_reason).outerjoin(Refund, Refund.id == Finding.refund_id)
+
+
+def _finding(row: Finding, refund_status: str | None, status_reason: str | None) -> Picture:
     return {
         "id": row.id,
         "kind": row.kind,
         "refund_id": row.refund_id,
+        "refund_status": refund_status,
+        "status_reason": status_reason,
         "evidence": row.evidence,
         "openings": row.openings,
         "opened_at": row.opened_at,

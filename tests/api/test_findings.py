@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from domain.decisions import ResolutionAction
 from domain.findings import FindingKind
 from ledger.findings import open_finding
 from tests.api.front import Front, problem
@@ -38,6 +39,27 @@ def test_finding_says_what_may_be_done_as_a_call_that_exists(front: Front) -> No
     body = retry["call"]["body"] | {"resolution_id": "r1", "reason": "the card works again"}
     assert front.call("ann", retry["call"]["method"], retry["call"]["path"], body).status_code == 202
     assert close["call"]["path"] == f"/v1/findings/{finding['id']}/close"
+
+
+def test_finding_of_a_refund_that_ended_says_so_and_offers_nothing_that_is_refused(front: Front) -> None:
+    front.scene.funded()
+    refund = front.scene.failed()
+    front.scene.resolve(refund, ResolutionAction.GIVE_UP)
+
+    (finding,) = front.call("vera", "GET", f"/v1/findings?refund_id={refund}").json()["items"]
+
+    assert (finding["refund_status"], finding["status_reason"]) == ("rejected", "operator_gave_up")
+    (close,) = finding["remedies"]
+    assert close["words"].startswith("The refund has ended, rejected (operator_gave_up). Close the finding")
+    closed = front.call("ann", "POST", close["call"]["path"], {"reason": "the customer keeps the balance"})
+    assert closed.status_code == 200
+
+
+def test_finding_without_a_refund_stands_in_no_status(front: Front) -> None:
+    (finding,) = found(front)
+
+    assert (finding["refund_status"], finding["status_reason"]) == (None, None)
+    assert [it["remedy"] for it in finding["remedies"]] == ["settle_account", "close"]
 
 
 def test_closing_is_kept_with_its_reason_and_again_changes_nothing(front: Front) -> None:

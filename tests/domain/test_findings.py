@@ -4,6 +4,7 @@ import pytest
 
 from domain.differences import DifferenceKind
 from domain.findings import ADVICE, FindingKind, Remedy, remedies
+from domain.refunds import RefundStatus
 
 
 @pytest.mark.parametrize("kind", DifferenceKind, ids=str)
@@ -23,3 +24,19 @@ def test_every_kind_has_more_to_do_about_it_than_closing_it(kind: FindingKind) -
 def test_every_remedy_is_explained_and_offered_somewhere() -> None:
     assert ADVICE.keys() == set(Remedy)
     assert {remedy for kind in FindingKind for remedy in remedies(kind)} == set(Remedy)
+
+
+@pytest.mark.parametrize("status", RefundStatus, ids=str)
+def test_what_is_offered_depends_on_where_the_refund_stands_now(status: RefundStatus) -> None:
+    offered = {remedy for kind in FindingKind for remedy in remedies(kind, status)}
+
+    resolutions = {Remedy.LOOK_AGAIN, Remedy.RETRY, Remedy.PAID_OUTSIDE, Remedy.GIVE_UP}
+    assert offered & resolutions == (resolutions if status == RefundStatus.NEEDS_ATTENTION else set())
+    assert (Remedy.DECIDE in offered) == (status == RefundStatus.AWAITING_APPROVAL)
+    assert (Remedy.CONFIRM_OWNERSHIP in offered) == (status == RefundStatus.AWAITING_OWNERSHIP)
+    assert all(remedies(kind, status)[-1] == Remedy.CLOSE for kind in FindingKind)
+
+
+@pytest.mark.parametrize("status", [RefundStatus.PAYING, RefundStatus.CONFIRMING], ids=str)
+def test_overdue_payout_may_be_looked_at_by_waking_its_run(status: RefundStatus) -> None:
+    assert remedies(FindingKind.OVERDUE_REMINDER, status) == (Remedy.WAKE_RUN, Remedy.CLOSE)

@@ -105,6 +105,29 @@ def test_refund_that_needs_attention_keeps_its_finding_until_it_moved_on(scene: 
     close(scene, finding)
 
 
+def test_looking_again_in_vain_opens_no_second_finding(scene: Scene) -> None:
+    scene.funded()
+    refund = scene.failed()
+    for _ in range(2):
+        assert scene.resolve(refund, ResolutionAction.LOOK_AGAIN).status == RefundStatus.CONFIRMING
+        assert scene.outcome(refund, PayoutStatus.FAILED).reason == StatusReason.PAYOUT_FAILED
+
+    assert scene.findings() == [StatusReason.PAYOUT_FAILED]
+
+
+def test_refund_that_comes_back_before_an_operator_opens_its_closed_finding_again(scene: Scene) -> None:
+    scene.funded()
+    refund = scene.failed()
+    finding = the_only(scene, FindingKind.PAYOUT_FAILED)
+    scene.resolve(refund, ResolutionAction.LOOK_AGAIN)
+    close(scene, finding)
+
+    scene.outcome(refund, PayoutStatus.FAILED)
+
+    (again,) = scene.views.open_findings()
+    assert (again["id"], again["openings"]) == (finding, 2)
+
+
 def test_refund_held_back_keeps_its_finding_until_its_rail_pays(scene: Scene) -> None:
     scene.funded()
     scene.rails.stop(Rail.CARD, "odd payouts", operator="vera")
