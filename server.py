@@ -26,7 +26,7 @@ from ledger.figures import Figures
 from ledger.findings import Findings
 from ledger.idempotency import KeyedAnswers
 from ledger.intake import Intake
-from ledger.migrate import is_current, upgrade
+from ledger.migrate import NewerSchemaError, is_current, upgrade
 from ledger.news import News
 from ledger.previews import Previews
 from ledger.rails import Rails
@@ -133,6 +133,8 @@ def _open(url: str, *, migrate: bool) -> Database:
                 "The database does not have this version's schema. "
                 "`refunds migrate` brings it there, `refunds serve --migrate` before it starts."
             )
+    except NewerSchemaError as error:
+        raise MissingSettingsError(str(error)) from None
     except (TryAgain, SQLAlchemyError) as error:
         cause = type(error.__cause__ or error).__name__  # the words of a driver may hold the password
         raise MissingSettingsError(f"REFUNDS_DATABASE_URL: the database cannot be used ({cause}).") from None

@@ -197,7 +197,9 @@ async def run(settings: Settings, configured: Sequence[ChainSettings]) -> None:
     database = Database(settings.database_url, wait_seconds_max=WRITE_SECONDS_MAX)
     database.listeners += [logs.write_change, metrics.count]
     if not migrate.is_current(database):
-        raise MissingSettingsError("The database has another schema than this version: run `refunds migrate`.")
+        raise MissingSettingsError(
+            "The database has another schema than this version: run this version's `refunds migrate`."
+        )
     policy, card = settings.load_policy(), build_card(settings)
     chains = {chain.chain_id: build_chain(settings, chain) for chain in configured}
     wallets = {chain.chain_id: chain.wallet for chain in configured}

@@ -13,7 +13,7 @@ from api.guard import DECIDERS, READERS, CallerNow, GuardedRoute, bearer, only
 from api.pictures import Picture
 from api.services import ServicesNow
 from domain.errors import InvalidRequest
-from domain.findings import ADVICE, FindingKind, Remedy, remedies
+from domain.findings import ADVICE, OUTLIVES_ITS_REFUND, FindingKind, Remedy, remedies
 from domain.refunds import END_STATES, Identifier, RefundStatus, StatusReason
 
 routes = APIRouter(route_class=GuardedRoute, dependencies=[Depends(bearer)], tags=["findings"])
@@ -108,7 +108,7 @@ def finding_of(row: Mapping[str, Any]) -> Finding:
     status = None if row["refund_status"] is None else RefundStatus(row["refund_status"])
     known = {"id": row["id"], "refund_id": row["refund_id"], **row["evidence"]}
     offered = [_remedy(remedy, known) for remedy in remedies(kind, status)]
-    if status in END_STATES:
+    if status in END_STATES and kind not in OUTLIVES_ITS_REFUND:
         close = offered[-1]
         ended = f"The refund has ended, {status} ({row['status_reason']}). {close.words}"
         offered[-1] = close.model_copy(update={"words": ended})

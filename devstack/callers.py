@@ -48,7 +48,7 @@ def prepare_database(url: str, tokens: dict[str, str]) -> None:
         for name, role in CALLERS.items():
             if not clients.holds_token(name, tokens[name]):  # one whom an admin deactivated stays so
                 clients.add(name, role, actor="refunds up", token=tokens[name])
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, migrate.NewerSchemaError) as error:
         raise DatabaseNotReady(f"The database {shown} cannot be used: {error}") from error
     except Conflict:
         raise DatabaseNotReady(

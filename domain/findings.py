@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
+from domain.differences import DifferenceKind
 from domain.refunds import END_STATES, RefundStatus
 
 
@@ -107,7 +108,7 @@ ADVICE: Mapping[Remedy, Advice] = {
         "Confirm or deny that the requester owns the account.", ("POST", "/v1/refunds/{refund_id}/ownership")
     ),
     Remedy.DECIDE_ORDER: Advice(
-        "Let billing charge or cancel the pending order; the refund then goes on by itself.",
+        "Let billing charge or cancel the order that is pending on the account, then look again.",
         ("PUT", "/v1/orders/{order_id}"),
     ),
     Remedy.START_RAIL: Advice("Start the rail again; two people are needed.", ("POST", "/v1/rails/{rail}/start")),
@@ -115,7 +116,8 @@ ADVICE: Mapping[Remedy, Advice] = {
         "Stop the rail until it is explained; one person may.", ("POST", "/v1/rails/{rail}/stop")
     ),
     Remedy.MEND_PROVIDER: Advice(
-        "See whether the card processor, the node or our keys for them are at fault; the refund goes on by itself."
+        "See whether the card processor, the node or our keys for them are at fault. Once it is mended look again, "
+        "where that is offered; else the refund goes on by itself."
     ),
     Remedy.ANSWER_DISPUTE: Advice("Answer the dispute at the card processor; its end is seen by itself."),
     Remedy.SETTLE_ACCOUNT: Advice("Settle what is owed with the customer, or write it off, in billing."),
@@ -176,6 +178,16 @@ _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
 }
 
 
+# What was found of these is money, or the books: it is not settled because the refund has ended.
+OUTLIVES_ITS_REFUND = frozenset(
+    [
+        FindingKind.PAYMENT_WENT_BACK,
+        FindingKind.DEAD_PAYOUT_MOVED,
+        FindingKind.ORDER_SHORTFALL,
+        *(FindingKind(it) for it in DifferenceKind),
+    ]
+)
+
 _RESOLVED_IN = frozenset([RefundStatus.NEEDS_ATTENTION])
 _OPEN = frozenset(RefundStatus) - END_STATES
 _MOVED_BY_A_RUN = frozenset(
@@ -199,6 +211,8 @@ _USED_IN: Mapping[Remedy, frozenset[RefundStatus]] = {
     Remedy.WAKE_RUN: _MOVED_BY_A_RUN,
     Remedy.DECIDE_ORDER: _OPEN,
     Remedy.MEND_PROVIDER: _OPEN,
+    Remedy.START_RAIL: _OPEN,
+    Remedy.FUND_WALLET: _OPEN,
 }
 
 

@@ -16,6 +16,16 @@ from ledger.tables import Row
 MIGRATION_LOCK = 7_265_667_564
 
 
+class NewerSchemaError(Exception):
+    """A migration that this version does not have was applied: a newer version has been here."""
+
+    def __init__(self, revision: str) -> None:
+        super().__init__(
+            f"A newer version has migrated the database (to {revision}), and no way leads back. Start that version "
+            "or a newer one; to go back, restore the backup from before, as docs/operations.md says."
+        )
+
+
 def config(connection: Connection | None = None) -> Config:
     """Return Alembic's settings without a file of its own."""
     settings = Config()
@@ -25,11 +35,17 @@ def config(connection: Connection | None = None) -> Config:
 
 
 def upgrade(database: Database) -> None:
-    """Apply every migration that is missing. A second call, or one at the same time, changes nothing."""
+    """Apply every migration that is missing. A second call, or one at the same time, changes nothing.
+
+    Raise `NewerSchemaError` where the database is ahead of this version.
+    """
     writer = database.engine.execution_options(writes=True)
     with writer.begin() as connection:
         if not database.is_sqlite:
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        found = MigrationContext.configure(connection).get_current_revision()
+        if found not in {None, *(it.revision for it in ScriptDirectory.from_config(config()).walk_revisions())}:
+            raise NewerSchemaError(str(found))
         command.upgrade(config(connection), "head")
 
 

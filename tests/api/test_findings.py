@@ -4,6 +4,7 @@ from typing import Any
 
 from domain.decisions import ResolutionAction
 from domain.findings import FindingKind
+from domain.payouts import PayoutStatus
 from ledger.findings import open_finding
 from tests.api.front import Front, problem
 
@@ -53,6 +54,19 @@ def test_finding_of_a_refund_that_ended_says_so_and_offers_nothing_that_is_refus
     assert close["words"].startswith("The refund has ended, rejected (operator_gave_up). Close the finding")
     closed = front.call("ann", "POST", close["call"]["path"], {"reason": "the customer keeps the balance"})
     assert closed.status_code == 200
+
+
+def test_money_that_moved_is_not_settled_because_its_refund_has_ended(front: Front) -> None:
+    front.scene.funded()
+    refund = front.scene.failed()
+    front.scene.resolve(refund, ResolutionAction.GIVE_UP)
+    front.scene.outcome(refund, PayoutStatus.SUCCEEDED)
+
+    (finding,) = front.call("vera", "GET", "/v1/findings?kind=dead_payout_moved").json()["items"]
+
+    assert finding["refund_status"] == "rejected"
+    assert [it["remedy"] for it in finding["remedies"]] == ["seek_money", "settle_account", "close"]
+    assert "ended" not in finding["remedies"][-1]["words"]
 
 
 def test_finding_without_a_refund_stands_in_no_status(front: Front) -> None:

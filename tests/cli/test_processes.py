@@ -1,6 +1,7 @@
 """`refunds serve` starts only where it can work, and stops in good order; the local stack may be absent."""
 
 import socket
+import sqlite3
 import subprocess
 import sys
 
@@ -17,6 +18,18 @@ def test_server_refuses_a_database_of_another_version(fresh: Shell) -> None:
 
     assert done.status == 2
     assert "refunds serve --migrate" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_database_of_a_newer_version_is_not_migrated_and_says_so(fresh: Shell) -> None:
+    assert fresh.run("migrate").status == 0
+    with sqlite3.connect(fresh.folder / "ledger.sqlite") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+
+    done = fresh.run("migrate")
+
+    assert done.status == 2
+    assert "A newer version has migrated the database (to 9999)" in done.err
     assert "Traceback" not in done.err
 
 

@@ -3,6 +3,9 @@
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 
+import pytest
+from sqlalchemy import text
+
 from ledger import migrate
 from ledger.database import Database
 from tests.ledger.scene import Scene
@@ -28,6 +31,17 @@ def test_upgrading_again_changes_nothing(scene: Scene) -> None:
     migrate.upgrade(scene.database)
 
     assert scene.balance()["spendable_minor"] == 2000
+    assert migrate.differences(scene.database) == []
+
+
+def test_database_of_a_newer_version_is_left_as_it_is_and_told_of(scene: Scene) -> None:
+    with scene.database.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+
+    with pytest.raises(migrate.NewerSchemaError, match="9999"):
+        migrate.upgrade(scene.database)
+
+    assert not migrate.is_current(scene.database)
     assert migrate.differences(scene.database) == []
 
 
