@@ -13,7 +13,6 @@ from typing import Any, Protocol
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.common import MetricMeter
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker
 
@@ -49,7 +48,7 @@ from ledger.payouts import Payouts
 from ledger.previews import Previews
 from ledger.progress import Progress
 from ledger.reconciliations import Reconciliations
-from workflows import attributes, sandbox
+from workflows import attributes, payloads, sandbox
 from workflows.check import CheckWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.refund import RefundWorkflow
@@ -85,7 +84,7 @@ logger = logging.getLogger("refunds.worker")
 async def connect() -> Client:
     """Connect to Temporal by its own conventions: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, profiles."""
     options = ClientConfig.load_client_connect_config()
-    return await Client.connect(**options, data_converter=pydantic_data_converter)
+    return await Client.connect(**options, data_converter=payloads.converter)
 
 
 def build_chain(settings: Settings, chain: ChainSettings) -> EvmChain:

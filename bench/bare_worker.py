@@ -1,4 +1,4 @@
-"""The worker of the baseline, a process of its own as the service's worker is."""
+"""The worker of the baseline, a process of its own as the service's worker is: Temporal's library as it comes."""
 
 import asyncio
 import signal
@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from bench.bare import TASK_QUEUE, BareRefund, step
 from worker import ACTIVITY_THREADS
@@ -26,7 +27,7 @@ async def main(address: str, namespace: str) -> None:
         activities=[step],
         activity_executor=ThreadPoolExecutor(ACTIVITY_THREADS),
         max_concurrent_activities=ACTIVITY_THREADS,
-        workflow_runner=sandbox.runner(),
+        workflow_runner=SandboxedWorkflowRunner(restrictions=sandbox.restrictions()),
     ):
         print("ready", flush=True)
         await stop.wait()

@@ -12,7 +12,6 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.plugin import SimplePlugin
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -33,7 +32,7 @@ from ledger.records import NewConfirmation, NewDecision, NewResolution, Records
 from ledger.views import Views
 from tests.fakes import CHAIN_ID, WALLET, FakeCardProcessor, FakeChain
 from worker import build_worker
-from workflows import attributes
+from workflows import attributes, payloads
 
 DESK = Requester(name="desk", is_helpdesk=True)
 COIN = 10**16
@@ -285,7 +284,7 @@ async def time_skipping_server(*plugins: SimplePlugin) -> AsyncIterator[Workflow
     """Start a Temporal server whose time a test can skip, with the search attributes that runs write."""
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=str(Path(sys.executable).parent / "temporal-test-server"),
-        data_converter=pydantic_data_converter,
+        data_converter=payloads.converter,
         plugins=plugins,
     ) as env:
         await env.client.operator_service.add_search_attributes(

@@ -9,7 +9,6 @@ from typing import Any
 from temporalio import workflow
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import (
     Interceptor,
     Replayer,
@@ -19,7 +18,7 @@ from temporalio.worker import (
     WorkflowOutboundInterceptor,
 )
 
-from workflows import sandbox
+from workflows import payloads, sandbox
 from workflows.reconcile import ReconcileWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.wallet import WalletWorkflow
@@ -28,7 +27,7 @@ Given = tuple[str, Any]
 """The name of an activity and what it was given, as JSON."""
 
 _NOTE = "note_what_an_activity_is_given"
-_CONVERTER = pydantic_data_converter.payload_converter
+_CONVERTER = payloads.converter.payload_converter
 
 
 @dataclass
@@ -67,7 +66,7 @@ async def replay(history: WorkflowHistory) -> list[Given]:
     replayer = Replayer(
         workflows=[RefundWorkflow, WalletWorkflow, ReconcileWorkflow],
         workflow_runner=sandbox.runner(),
-        data_converter=pydantic_data_converter,
+        data_converter=payloads.converter,
         interceptors=[Listening(lambda name, data: given.append((name, json.loads(data))))],
     )
     await replayer.replay_workflow(history)
