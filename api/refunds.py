@@ -109,7 +109,7 @@ def start_refund(body: RefundBody, services: ServicesNow, telling: TellingNow, c
     """Start a refund. The ticket is the key: the same ticket again returns the same refund."""
     request = RefundRequest.parse(body.model_dump())
     state = services.intake.accept(request, Requester(name=caller.name, is_helpdesk=True))
-    telling.tell(state)
+    telling.tell(state.refund_id)
     return picture(services, state.refund_id)
 
 
@@ -149,9 +149,7 @@ def withdraw_refund(
 
 def tell_and_show(services: Services, telling: Telling, refund_id: str) -> Refund:
     """Tell the run that something was recorded, and return the refund as it is now."""
-    state = services.intake.find(refund_id)
-    if state is not None:
-        telling.tell(state)
+    telling.tell(refund_id)
     return picture(services, refund_id)
 
 

@@ -11,7 +11,8 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.services import Services
 from domain.errors import TryAgain
-from domain.refunds import RefundState, TicketRef
+from domain.refunds import TicketRef
+from ledger.news import Untold
 
 # A help desk waits three to five seconds for its answer; the row is written, so the news may wait instead.
 ANSWER_SECONDS_MAX = 2.0
@@ -34,16 +35,20 @@ class Telling:
         self._is_away = False
         self._is_roll_due = True
         self._memory: str | None = None
-        self._told: SimpleQueue[tuple[str, int]] = SimpleQueue()
+        self._told: SimpleQueue[Untold] = SimpleQueue()
 
-    def tell(self, refund: RefundState) -> None:
+    def tell(self, refund_id: str) -> None:
         """Tell one refund's news from an endpoint's thread. Never fails: the sweep tells what this could not.
 
         The sweep also writes down what was told, many at once: the caller need not wait for that. A process that
         dies before has the news told once more.
         """
-        if from_thread.run(self._told_at_once, refund.refund_id, ticket_of(refund)):
-            self._told.put((refund.refund_id, refund.version))
+        try:
+            news = self._news.of(refund_id)
+        except TryAgain:
+            return
+        if news is not None and from_thread.run(self._told_at_once, news.refund_id, news.ticket):
+            self._told.put(news)
 
     async def _told_at_once(self, refund_id: str, ticket: TicketRef) -> bool:
         if self._is_away:
@@ -107,10 +112,10 @@ class Telling:
         """Do one round, bounded by the ledger's list; a Temporal that is away ends it with `TryAgain`."""
         await self._write_told()
         try:
-            for refund_id, ticket, version in await run_in_threadpool(self._news.untold, NEWS_SECONDS_MIN):
-                if await self._tell_one(refund_id, ticket):
-                    self._told.put((refund_id, version))
-                    log.info("news.told", refund_id=refund_id)
+            for news in await run_in_threadpool(self._news.untold, NEWS_SECONDS_MIN):
+                if await self._tell_one(news.refund_id, news.ticket):
+                    self._told.put(news)
+                    log.info("news.told", refund_id=news.refund_id)
         finally:
             await self._write_told()
 
@@ -134,9 +139,3 @@ class Telling:
 
     def _notice_absence(self) -> None:
         self._is_away = self._is_roll_due = True
-
-
-def ticket_of(refund: RefundState) -> TicketRef:
-    """Return the ticket of a refund whose row exists; a ticket system's name holds no colon."""
-    system, _, identifier = (refund.ticket or "").partition(":")
-    return TicketRef(system=system, id=identifier)

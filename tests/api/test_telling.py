@@ -93,6 +93,17 @@ def test_what_a_call_told_is_written_down_by_the_next_round_and_told_once(front:
     assert front.runs.told == [(refund, "desk:1")]
 
 
+def test_what_a_call_told_is_not_told_again_although_its_run_has_moved_on(front: Front) -> None:
+    front.scene.funded()
+    refund = front.start()["id"]
+    front.scene.check(refund)
+    front.scene.clock.advance(timedelta(seconds=4))
+
+    asyncio.run(front.app.state.telling.sweep())
+
+    assert front.runs.told == [(refund, "desk:1")]
+
+
 def test_news_told_by_a_process_that_died_before_it_wrote_that_down_are_told_once_more(front: Front) -> None:
     front.scene.funded()
     refund = front.start()["id"]
@@ -136,10 +147,11 @@ async def test_sweep_outlives_every_fault(front: Front) -> None:
 def test_news_that_came_while_telling_stay_untold(front: Front) -> None:
     front.scene.funded()
     refund = front.scene.request("1")
-    seen = front.scene.row(refund).version
+    told = front.scene.news.untold(0)
+    front.scene.clock.advance(timedelta(microseconds=1))
     front.scene.records.withdraw(refund, "changed their mind", client="desk")
 
-    front.scene.news.told([(refund, seen)])
+    front.scene.news.told(told)
 
     assert front.scene.row(refund).news_at is not None
 

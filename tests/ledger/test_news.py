@@ -3,16 +3,17 @@
 from datetime import timedelta
 
 from domain.refunds import TicketRef
+from ledger.news import Untold
 from tests.ledger.scene import Scene
 
 
 def test_a_new_refund_is_news_until_its_run_was_told(scene: Scene) -> None:
     scene.funded()
     refund = scene.request()
-    version = scene.row(refund).version
-    assert scene.news.untold(0) == [(refund, TicketRef(system="desk", id="1"), version)]
+    news = Untold(refund, TicketRef(system="desk", id="1"), scene.clock())
+    assert scene.news.untold(0) == [news]
 
-    scene.news.told([(refund, version)])
+    scene.news.told([news])
 
     assert scene.news.untold(0) == []
 
@@ -20,7 +21,7 @@ def test_a_new_refund_is_news_until_its_run_was_told(scene: Scene) -> None:
 def test_what_people_record_is_news(scene: Scene) -> None:
     scene.funded()
     refund = scene.awaiting_approval()
-    scene.news.told([(refund, scene.row(refund).version)])
+    scene.news.told(scene.news.untold(0))
 
     scene.decide(refund)
 
@@ -30,12 +31,38 @@ def test_what_people_record_is_news(scene: Scene) -> None:
 def test_telling_of_the_old_leaves_the_new_untold(scene: Scene) -> None:
     scene.funded()
     refund = scene.awaiting_approval()
-    version = scene.row(refund).version
+    told = scene.news.untold(0)
+    scene.clock.advance(timedelta(microseconds=1))
     scene.decide(refund)
 
-    scene.news.told([(refund, version)])
+    scene.news.told(told)
 
     assert [it[0] for it in scene.news.untold(0)] == [refund]
+
+
+def test_news_that_were_told_are_told_although_their_run_has_moved_on(scene: Scene) -> None:
+    scene.funded()
+    refund = scene.request()
+    told = scene.news.untold(0)
+    scene.check(refund)
+
+    scene.news.told(told)
+
+    assert scene.news.untold(0) == []
+
+
+def test_news_without_a_line_in_the_timeline_stay_untold_when_older_ones_were_told(scene: Scene) -> None:
+    scene.funded()
+    scene.order("o", 50, "pending")
+    refund = scene.request()
+    scene.check(refund)
+    told = scene.news.untold(0)
+    scene.clock.advance(timedelta(microseconds=1))
+    scene.order("o", 50, "cancelled")
+
+    scene.news.told(told)
+
+    assert [it.refund_id for it in scene.news.untold(0)] == [refund]
 
 
 def test_young_news_are_left_to_whoever_made_them(scene: Scene) -> None:
@@ -54,7 +81,7 @@ def test_an_order_that_changes_wakes_the_refund_that_waits_for_it(scene: Scene) 
     scene.order("o", 50, "pending")
     refund = scene.request()
     scene.check(refund)
-    scene.news.told([(refund, scene.row(refund).version)])
+    scene.news.told(scene.news.untold(0))
 
     scene.order("o", 50, "cancelled")
 

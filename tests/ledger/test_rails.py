@@ -121,13 +121,12 @@ def test_stop_is_a_finding_while_it_stands(scene: Scene) -> None:
 def test_start_wakes_the_refunds_that_were_held_back_and_no_others(scene: Scene) -> None:
     scene.funded()
     scene.deposit("dep_2")
-    waiting = scene.awaiting_approval("2", deposit_id="dep_2")
+    scene.awaiting_approval("2", deposit_id="dep_2")
     stop(scene)
     held_back = scene.awaiting_approval("1", deposit_id="dep")
     scene.decide(held_back)
     assert scene.begin(held_back).reason == StatusReason.RAIL_STOPPED
-    for refund in (held_back, waiting):
-        scene.news.told([(refund, scene.row(refund).version)])
+    scene.news.told(scene.news.untold(0))
 
     start(scene, "ann")
     assert scene.news.untold(0) == []
@@ -140,7 +139,7 @@ def test_start_wakes_the_refunds_that_were_held_back_and_no_others(scene: Scene)
 def test_queued_chain_payout_gets_no_nonce_while_stopped_and_is_woken(scene: Scene) -> None:
     scene.funded(rail="crypto")
     refund = scene.paying("1", PAID_CHAIN, rail="crypto")
-    scene.news.told([(refund, scene.row(refund).version)])
+    scene.news.told(scene.news.untold(0))
     stop(scene, rail=Rail.CRYPTO)
     assert scene.outbox.queued(CHAIN_ID, WALLET) == []
 
