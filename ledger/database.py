@@ -29,6 +29,8 @@ TURN_POLL_SECONDS = 0.001
 
 Clock = Callable[[], datetime]
 
+_ROWS = "rows"
+
 logger = logging.getLogger("refunds.ledger")
 
 
@@ -70,8 +72,8 @@ class Database:
         which every change extends anyway. What is read inside is the latest there is.
         """
         writer = self.engine.execution_options(writes=True)
-        with self._in_turn(), _translated(), Session(writer, expire_on_commit=False) as session:
-            session.execute(select(AuditHead).where(AuditHead.id == 1).with_for_update())
+        with self._in_turn(), _translated(), _Turn(writer, expire_on_commit=False) as session:
+            session.scalars(select(AuditHead).where(AuditHead.id == 1).with_for_update()).one()
             yield session
             session.commit()
             told = changes.kept(session)
@@ -98,6 +100,19 @@ class Database:
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+
+
+class _Turn(Session):
+    """A session in which nobody else writes: what it read stays true, so it is read once.
+
+    The library forgets each row that nobody refers to, and would read the head of the trail anew for every entry.
+    """
+
+
+@event.listens_for(_Turn, "loaded_as_persistent")
+@event.listens_for(_Turn, "pending_to_persistent")
+def _keep(session: Session, row: object) -> None:
+    session.info.setdefault(_ROWS, []).append(row)
 
 
 @contextmanager

@@ -3,18 +3,19 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from domain.errors import TryAgain
 from ledger.database import Database
-from ledger.tables import Account, Deposit
+from ledger.tables import Account, AuditHead, Deposit
 from tests.ledger.scene import Scene
 
 
@@ -41,6 +42,21 @@ def test_what_fails_halfway_is_not_written_at_all(scene: Scene) -> None:
 
     with scene.database.read() as session:
         assert session.get(Account, "a") is None
+
+
+def test_a_row_is_read_once_in_a_database_transaction_that_writes(scene: Scene) -> None:
+    scene.account("a")
+    with scene.database.write() as session:
+        session.add(Account(id="b", username="b", status="active"))
+        session.flush()
+        session.get_one(Account, "a")
+
+        asked: list[str] = []
+        with listening(scene, asked):
+            found = [session.get_one(Account, id).username for id in ("a", "b", "a")]
+            session.get_one(AuditHead, 1)
+
+    assert (found, asked) == (["user-a", "b", "user-a"], [])
 
 
 def test_a_wrong_statement_is_a_bug_and_stays_visible(scene: Scene) -> None:
@@ -160,3 +176,17 @@ def test_a_moment_without_a_zone_is_never_stored(scene: Scene) -> None:
 
     with pytest.raises(StatementError, match="aware"):
         scene.deposit(paid_at=datetime(2026, 11, 20))  # noqa: DTZ001 - the very thing to refuse
+
+
+@contextmanager
+def listening(scene: Scene, asked: list[str]) -> Iterator[None]:
+    """Write down each statement that reaches the database."""
+
+    def hear(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    event.listen(scene.database.engine, "before_cursor_execute", hear)
+    try:
+        yield
+    finally:
+        event.remove(scene.database.engine, "before_cursor_execute", hear)
