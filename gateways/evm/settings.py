@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
@@ -49,6 +49,24 @@ HttpUrl = Annotated[str, AfterValidator(_http_url)]
 SECRET_LENGTH_MIN = 16  # characters of a path or query that is long enough to be a key
 
 
+class Token(BaseModel):
+    """One ERC-20 token that is taken and paid back; a token that is not listed is worth nothing here.
+
+    `blacklist` names the token's own question whether an address is frozen: USDT asks `isBlackListed`, USDC
+    `isBlacklisted`. USDT pays a frozen receiver all the same, so that nothing but asking shows the loss.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    address: OurAddress
+    symbol: str = Field(pattern=r"^[A-Za-z0-9.]{1,16}$")
+    decimals: int = Field(ge=0, le=36, strict=True)
+    min_amount_base_units: BaseUnits = Field(ge=1)
+    gas_cap: int | None = Field(default=None, ge=PLAIN_TRANSFER_GAS, strict=True)
+    """Instead of the chain's, for a token whose transfer takes more."""
+    blacklist: Literal["isBlackListed", "isBlacklisted"] | None = None
+
+
 class ChainSettings(BaseModel):
     """One chain. `finality` is `finalized` (the node's own tag) or `depth:N` (N blocks on top)."""
 
@@ -67,14 +85,29 @@ class ChainSettings(BaseModel):
     min_amount_base_units: BaseUnits = Field(ge=1)
     max_fee_per_gas_wei_cap: BaseUnits = Field(ge=1)
     gas_cap: int = Field(default=100_000, ge=PLAIN_TRANSFER_GAS, strict=True)
-    tokens: tuple[str, ...] = Field(default=(), max_length=0)
-    """Only the native coin is paid back; the field is reserved so that a token is refused by its name."""
+    tokens: tuple[Token, ...] = ()
 
     @model_validator(mode="after")
     def _wallet_stands_apart(self) -> Self:
         if self.wallet in self.deposit_addresses:
             raise PydanticCustomError("wallet_stands_apart", "the wallet must not be a deposit address")
         return self
+
+    @model_validator(mode="after")
+    def _tokens_stand_apart(self) -> Self:
+        for position, token in enumerate(self.tokens):
+            others = self.tokens[:position]
+            if token.address in (other.address for other in others):
+                raise PydanticCustomError("unique", "tokens must not name one address twice")
+            if token.symbol in (other.symbol for other in others):
+                raise PydanticCustomError("unique", "tokens must not name one symbol twice")
+            if token.address in self.ours:
+                raise PydanticCustomError("token_stands_apart", "a token must not be one of our addresses")
+        return self
+
+    def token(self, asset: str) -> Token | None:
+        """Return the token at an address in EIP-55 form; None for the native coin and for any other contract."""
+        return next((token for token in self.tokens if token.address == asset), None)
 
     @property
     def secrets(self) -> list[str]:

@@ -8,6 +8,7 @@ from domain.errors import InvalidRequest
 from gateways.evm.settings import checksummed, load_chains
 
 DEPOSIT = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+TOKEN_ADDRESS = "0x9fE46736679d2D9a65F0992F2272dE9f3c7fa6e0"
 WALLET = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
 CHAIN = f"""
 [[chains]]
@@ -72,7 +73,7 @@ def test_urls_are_not_shown(tmp_path: Path) -> None:
         pytest.param("name =", "nmae =", "chains.0.name", "missing", id="a slip of the pen"),
         pytest.param("[[chains]]", "[[chain]]", "chains", "missing", id="another table"),
         pytest.param("[[chains]]", "[[chains", "chains", "toml", id="no TOML"),
-        pytest.param("min_amount", 'tokens = ["USDC"]\nmin_amount', "chains.0.tokens", "too_long", id="a token"),
+        pytest.param("min_amount", 'tokens = ["USDC"]\nmin_amount', "chains.0.tokens.0", "model_type", id="a name"),
         pytest.param(
             "min_amount", "gas_cap = 20999\nmin_amount", "chains.0.gas_cap", "greater_than_equal", id="no gas"
         ),
@@ -87,6 +88,59 @@ def test_fault_names_its_field_and_rule(before: str, after: str, field: str, rul
 
     assert (caught.value.field, caught.value.rule) == (field, rule)
     assert "8545/key" not in caught.value.message
+
+
+TOKEN = f"""
+[[chains.tokens]]
+address = "{TOKEN_ADDRESS.lower()}"
+symbol = "USDT"
+decimals = 6
+min_amount_base_units = "1000000"
+blacklist = "isBlackListed"
+"""
+
+
+def test_token_is_read_and_found_by_its_checksummed_address(tmp_path: Path) -> None:
+    (chain,) = load_chains(written(tmp_path, CHAIN + TOKEN))
+
+    token = chain.token(TOKEN_ADDRESS)
+
+    assert token is not None
+    assert (token.symbol, token.decimals, token.gas_cap, token.blacklist) == ("USDT", 6, None, "isBlackListed")
+    assert (chain.token("native"), chain.token(WALLET)) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "field", "rule"),
+    [
+        pytest.param(TOKEN_ADDRESS.lower(), "usdt.eth", "chains.0.tokens.0.address", "address", id="a name"),
+        pytest.param(TOKEN_ADDRESS.lower(), 40 * "0", "chains.0.tokens.0.address", "address", id="no 0x"),
+        pytest.param(TOKEN_ADDRESS.lower(), "0x" + 40 * "0", "chains.0.tokens.0.address", "address", id="zero"),
+        pytest.param(TOKEN_ADDRESS.lower(), WALLET, "chains.0", "token_stands_apart", id="our own address"),
+        pytest.param('"isBlackListed"', '"frozen"', "chains.0.tokens.0.blacklist", "literal_error", id="a question"),
+        pytest.param(
+            "decimals = 6", "decimals = -1", "chains.0.tokens.0.decimals", "greater_than_equal", id="decimals"
+        ),
+        pytest.param('"1000000"', "0", "chains.0.tokens.0.min_amount_base_units", "greater_than_equal", id="dust"),
+        pytest.param(TOKEN, TOKEN + TOKEN, "chains.0", "unique", id="twice"),
+        pytest.param(
+            TOKEN,
+            TOKEN + TOKEN.replace(TOKEN_ADDRESS.lower(), "0x" + 40 * "9"),
+            "chains.0",
+            "unique",
+            id="one symbol",
+        ),
+    ],
+)
+def test_fault_of_a_token_names_its_field_and_rule(
+    before: str, after: str, field: str, rule: str, tmp_path: Path
+) -> None:
+    assert before in TOKEN
+
+    with pytest.raises(InvalidRequest) as caught:
+        load_chains(written(tmp_path, CHAIN + TOKEN.replace(before, after)))
+
+    assert (caught.value.field, caught.value.rule) == (field, rule)
 
 
 def test_chain_that_is_there_twice_is_refused(tmp_path: Path) -> None:
