@@ -23,7 +23,7 @@ logger = logging.getLogger("refunds.worker")
 class Wallet(Protocol):
     """What a chain can tell of the wallet that pays on it."""
 
-    def wallet_view(self) -> WalletView: ...
+    def view(self) -> WalletView: ...
 
 
 def start(settings: Settings) -> WorkerMetrics:
@@ -55,7 +55,7 @@ async def show_balances(metrics: WorkerMetrics, chains: Mapping[int, Wallet], wa
     while True:
         for chain_id, chain in chains.items():
             try:
-                view = await asyncio.to_thread(chain.wallet_view)
+                view = await asyncio.to_thread(chain.view)
             except (TryAgain, NeedsOperator) as error:
                 logger.warning("wallet.unseen", extra={"chain_id": chain_id, "cause": error.message})
             else:

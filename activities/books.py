@@ -55,7 +55,7 @@ class CardBooks(Protocol):
 class ChainBooks(Protocol):
     """One chain, as far as what left the wallet is compared with our books."""
 
-    def wallet_view(self) -> WalletView: ...
+    def view(self) -> WalletView: ...
 
     def read_transfer(self, tx_hash: str) -> SentTransfer | None: ...
 
@@ -198,7 +198,7 @@ class BooksActivities:
         if chain is None or wallet is None:
             raise TryAgain(f"chain {page.chain_id} is not configured")
         moment = _moment(page.plan)
-        view = chain.wallet_view()
+        view = chain.view()
         judged: list[Judgement] = []
         if page.after_nonce is None:
             self._booked.watch_wallet(page.chain_id, wallet, view.nonce_pending)

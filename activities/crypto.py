@@ -23,7 +23,7 @@ class Chain(Protocol):
 
     def terms(self, outgoing: Outgoing) -> TransferTerms: ...
 
-    def wallet_view(self) -> WalletView: ...
+    def view(self) -> WalletView: ...
 
     def sign(self, transfer: Transfer) -> SignedTransfer: ...
 
@@ -146,7 +146,7 @@ class CryptoActivities:
 
     def _find_lost_nonces(self, key: WalletKey, chain: Chain) -> list[str]:
         """Bring payouts before a person whose nonce something else has finally used: they can never land."""
-        view = chain.wallet_view()
+        view = chain.view()
         lost = [
             payout
             for payout in self._outbox.sent(key.chain_id, key.wallet)
@@ -159,7 +159,7 @@ class CryptoActivities:
         waiting = self._outbox.queued(key.chain_id, key.wallet)
         if not waiting:
             return []
-        view = chain.wallet_view()
+        view = chain.view()
         under_way = self._outbox.sent(key.chain_id, key.wallet)
         balance = view.balance_base_units - sum(
             payout.cost_base_units_max for payout in under_way if payout.status == PayoutStatus.UNKNOWN

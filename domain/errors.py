@@ -16,8 +16,11 @@ RefundError
 │       └── KeyInUse              the same call is being worked on
 ├── NeedsOperator         a person must look: carries the reason that the refund will show
 └── TryAgain              time can mend it: provider, chain or database did not answer clearly
-    └── NotReady              asked too early, nothing is wrong
+    ├── NotReady              asked too early, nothing is wrong
+    └── EndpointsDisagree     endpoints of one chain contradict each other: nothing is decided meanwhile
 """
+
+from collections.abc import Mapping
 
 
 class RefundError(Exception):
@@ -193,3 +196,17 @@ class TryAgain(RefundError):
 
 class NotReady(TryAgain):
     """Asked too early; nothing is wrong."""
+
+
+class EndpointsDisagree(TryAgain):
+    """Endpoints of one chain contradict each other on a fact; what lasts is for a person.
+
+    `answers` says by the endpoint's place in the settings, from 1 on, what it told: never by its address, which may
+    hold a key.
+    """
+
+    def __init__(self, chain_name: str, what: str, answers: Mapping[int, object]) -> None:
+        told = ", ".join(f"endpoint {number} says {answer}" for number, answer in sorted(answers.items()))
+        super().__init__(f"The endpoints of {chain_name} disagree on {what}: {told}.")
+        self.what = what
+        self.answers = {number: str(answer) for number, answer in answers.items()}

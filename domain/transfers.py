@@ -53,13 +53,37 @@ class SignedTransfer(BaseModel):
 
 
 class WalletView(BaseModel):
-    """The wallet as the chain shows it. Nonces are counts of transactions, so also the next nonce."""
+    """The wallet as all endpoints show it at once. Nonces are counts of transactions, so also the next nonce.
+
+    `latest` counts what is in blocks, `pending` what waits in the pool too, `finalized` what is in final blocks.
+    Where endpoints differ without contradicting each other, heights, counts and balance are the lowest told; only
+    `pending` is the highest, so that what one endpoint alone knows of this wallet is not overlooked.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     nonce_pending: int
+    nonce_latest: int
     nonce_finalized: int
     balance_base_units: BaseUnits
+    head_block: int = 0
+    final_block: int = -1
+    buried_block: int = -1
+    has_code: bool = False
+    reading: int = 0
+    """Which reading of the chain this is: looks that are given the same view share what they ask of its blocks."""
+
+
+class ForeignUse(BaseModel):
+    """The proof that something else used a nonce: every endpoint counts it as final, none knows our hashes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    nonce: int
+    finalized_nonces: tuple[int, ...]
+    """What each endpoint counts, in the order of the settings."""
+    tx_hash: str | None = None
+    """The foreign chain transaction, where an endpoint could still name it."""
 
 
 class SendAnswer(StrEnum):

@@ -157,9 +157,18 @@ class FakeChain:
             raise NeedsOperator(StatusReason.ROUTE_UNKNOWN, "the receiver refuses the money")
         return TransferTerms(gas=21_000, max_fee_per_gas_wei=10, max_priority_fee_per_gas_wei=1)
 
-    def wallet_view(self) -> WalletView:
+    def view(self) -> WalletView:
         self._answer()
-        return WalletView(nonce_pending=self.nonce, nonce_finalized=0, balance_base_units=self.balance)
+        used = [Transfer.model_validate_json(self.sent[tx_hash]).nonce + 1 for tx_hash in self.mined]
+        return WalletView(
+            nonce_pending=self.nonce,
+            nonce_latest=max([0, *used]),
+            nonce_finalized=0,
+            balance_base_units=self.balance,
+            head_block=9,
+            final_block=9,
+            buried_block=9,
+        )
 
     def sign(self, transfer: Transfer) -> SignedTransfer:
         return SignedTransfer(tx_hash=_hash(transfer), raw=transfer.model_dump_json().encode())

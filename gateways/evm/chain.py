@@ -1,76 +1,88 @@
 """One EVM chain in our words: who sent a deposit, what a refund costs, and what became of the signed bytes."""
 
+import itertools
+import time
+from collections.abc import Callable
+
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
 from domain.differences import SentTransfer
-from domain.errors import InvalidRequest, NeedsOperator, TryAgain
+from domain.errors import InvalidRequest, TryAgain
 from domain.payments import ChainPayment, ChainPaymentRef
-from domain.refunds import StatusReason
-from domain.transfers import Outgoing, SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
-from gateways.evm import departures, deposits
+from domain.transfers import (
+    ForeignUse,
+    Outgoing,
+    SendAnswer,
+    Sighting,
+    SignedTransfer,
+    Transfer,
+    TransferTerms,
+    WalletView,
+)
+from gateways.evm import departures, deposits, sightings, trouble
 from gateways.evm import terms as pricing
+from gateways.evm.agreed_deposits import agreed_deposit
+from gateways.evm.agreement import Endpoints, Member, likeliest
 from gateways.evm.answers import read_send_error
-from gateways.evm.endpoint import Endpoint
 from gateways.evm.guard import require_faithful, require_sane
-from gateways.evm.node import Node
 from gateways.evm.settings import ChainSettings, checksummed
 from gateways.evm.signer import Signer
 
 
 class EvmChain:
-    """Reads and pays on one chain through its first endpoint; every call may be repeated.
+    """Reads and pays on one chain through all of its endpoints; every call may be repeated.
 
-    Raises `TryAgain` where the endpoint was unclear and `NeedsOperator` where waiting mends nothing, never
-    an error of a library. Each call makes sure of the endpoint's chain id first: an answer about another
-    chain would be believed.
+    Raises `TryAgain` where the endpoints were unclear, `EndpointsDisagree` where they contradict each other, and
+    `NeedsOperator` where waiting mends nothing, never an error of a library. Nobody is asked before its chain id was
+    seen: at the start, every minute, and after each silence.
     """
 
-    def __init__(self, settings: ChainSettings, signer: Signer) -> None:
+    def __init__(self, settings: ChainSettings, signer: Signer, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
         self._signer = signer
-        self._endpoint = Endpoint(settings.rpc_urls[0], chain_name=settings.name)
-        self._node = Node(self._endpoint, settings)
+        self._endpoints = Endpoints(settings, clock)
+        self._blocks = sightings.Blocks()
+        self._readings = itertools.count(1)
+
+    def inspect(self) -> tuple[trouble.Trouble, ...]:
+        """Compare the settings with what the endpoints say; at the start and for people. Raises nothing."""
+        return trouble.inspect(self._endpoints, self._settings)
 
     def check(self) -> None:
-        """Make sure that endpoint and wallet fit the settings; for the start, and now and then."""
-        settings = self._settings
-        found = self._node.chain_id()
-        if found != settings.chain_id:
-            raise NeedsOperator(
-                StatusReason.FACTS_UNAVAILABLE,
-                f"The {settings.name} endpoint serves chain {found} instead of {settings.chain_id}.",
-            )
-        if self._node.code(settings.wallet) != deposits.NO_CODE:
-            # Nodes keep one chain transaction in flight for such a wallet, and its code may spend by itself.
-            raise NeedsOperator(
-                StatusReason.RAIL_STOPPED,
-                f"The wallet {settings.wallet} on {settings.name} has code; refunds need a wallet without.",
-            )
+        """Raise what `inspect` finds: `NeedsOperator` for what a person must mend, else `TryAgain`."""
+        trouble.raise_worst(self.inspect())
 
     def read_deposit(self, payment: ChainPaymentRef) -> ChainPayment:
         """Tell what a deposit's own chain transaction says of it; the sender comes from nowhere else."""
-        return deposits.read_deposit(self._node, self._settings, payment)
+        what = f"the deposit in chain transaction {payment.tx_hash[:66]}"
+        answers = self._endpoints.judged(
+            what, lambda member: deposits.read_deposit(member.node, self._settings, payment)
+        )
+        return agreed_deposit(self._endpoints, what, answers)
 
     def terms(self, outgoing: Outgoing) -> TransferTerms:
-        """Quote a transfer from the wallet now. `NeedsOperator` where the receiver refuses the money."""
+        """Quote a transfer from the wallet now. `NeedsOperator` where all say that the receiver refuses the money."""
         try:
             receiver = checksummed(outgoing.to)
         except ValueError:
             raise InvalidRequest("to", "address", "must be an address in EIP-55 form.") from None
-        self._node.require_chain()
-        return pricing.terms(self._endpoint, self._node, self._settings, receiver, outgoing.amount_base_units)
 
-    def wallet_view(self) -> WalletView:
-        """Read the wallet's counts and balance; `nonce_finalized` is the count at the last final block."""
+        def quoted(member: Member) -> TransferTerms:
+            return pricing.terms(member.endpoint, member.node, self._settings, receiver, outgoing.amount_base_units)
+
+        quotes = [it.value for it in self._endpoints.judged(f"whether {receiver} can be paid", quoted)]
+        # Too little gas would burn the fee and pay nobody; what is not used of too much costs nothing.
+        return quotes[0].model_copy(update={"gas": max(it.gas for it in quotes)})
+
+    def view(self) -> WalletView:
+        """Read the wallet and its chain, for all payouts of a turn; `nonce_finalized` counts the last final block."""
+        return sightings.view(self._endpoints, self._settings.wallet, reading=next(self._readings))
+
+    def wallet_has_code(self) -> bool:
+        """Tell whether code stands at the wallet, or a delegation to code (EIP-7702): it might spend by itself."""
         wallet = self._settings.wallet
-        self._node.require_chain()
-        final = self._node.heights().final
-        return WalletView(
-            nonce_finalized=self._node.transaction_count(wallet, hex(final)) if final >= 0 else 0,
-            nonce_pending=self._node.transaction_count(wallet, "pending"),
-            balance_base_units=self._node.balance(wallet),
-        )
+        return self._endpoints.agreed(f"the code at {wallet}", lambda node: node.code(wallet)) != deposits.NO_CODE
 
     def sign(self, transfer: Transfer) -> SignedTransfer:
         """Sign once; store the bytes before they are sent. Asks no endpoint."""
@@ -80,40 +92,49 @@ class EvmChain:
         return signed
 
     def broadcast(self, raw: bytes) -> SendAnswer:
-        """Hand signed bytes to the endpoint, once. Any trouble is `UNCLEAR`: they may be in the pool."""
-        try:
-            self._node.require_chain()
-            reply = self._endpoint.ask("eth_sendRawTransaction", HexBytes(raw).to_0x_hex())
-        except TryAgain:
-            return SendAnswer.UNCLEAR
-        if reply.error is not None:
-            return read_send_error(reply.error)
-        is_ours = reply.result == HexBytes(keccak(raw)).to_0x_hex()
-        return SendAnswer.SEEN if is_ours else SendAnswer.UNCLEAR
+        """Hand signed bytes to every endpoint, once. Any trouble is `UNCLEAR`: they may be in the pool."""
 
-    def look(self, outgoing: Outgoing, tx_hash: str) -> Sighting:
-        """Look one of a payout's chain transactions up once. Not mined says nothing of whether it will be."""
-        self._node.require_chain()
-        receipt = self._node.receipt(tx_hash)
-        if receipt is None:
-            return Sighting(is_mined=False)
-        heights = self._node.heights()
-        # Asked last: once a height is final, what stands there stays.
-        if not self._node.is_canonical(receipt.block_number, receipt.block_hash):
-            return Sighting(is_mined=False)
-        return Sighting(
-            is_mined=True,
-            block_number=receipt.block_number,
-            block_hash=receipt.block_hash,
-            succeeded=receipt.status == 1,
-            is_final=receipt.block_number <= heights.final,
-            is_buried=receipt.block_number <= heights.buried,
-        )
+        def send(member: Member) -> SendAnswer:
+            member.node.require_chain()
+            reply = member.endpoint.ask("eth_sendRawTransaction", HexBytes(raw).to_0x_hex())
+            if reply.error is not None:
+                return read_send_error(reply.error)
+            is_ours = reply.result == HexBytes(keccak(raw)).to_0x_hex()
+            return SendAnswer.SEEN if is_ours else SendAnswer.UNCLEAR
+
+        answers = [outcome for _, outcome in self._endpoints.each(send)]
+        return likeliest([SendAnswer.UNCLEAR if isinstance(it, TryAgain) else it for it in answers])
+
+    def look(self, outgoing: Outgoing, tx_hash: str, view: WalletView | None = None) -> Sighting:
+        """Look one of a payout's chain transactions up once. Not mined says nothing of whether it will be.
+
+        Finality is judged by the heights of `view`, where one is given: older ones are the more careful. Receipts
+        come after the heights and blocks come last, because what stands at a final height stays there.
+        """
+        if view is None:
+            heights, buried = sightings.heights(self._endpoints)
+            final = heights.final
+        else:
+            final, buried = view.final_block, view.buried_block
+        holds = self._blocks.of(view.reading if view is not None else 0)
+        receipt = sightings.find_receipt(self._endpoints, tx_hash, holds)
+        return sightings.sighting(receipt, outgoing, final, buried)
+
+    def foreign_use(self, nonce: int, tx_hashes: tuple[str, ...]) -> ForeignUse | None:
+        """Prove that something else finally used a nonce, or return None; every endpoint must answer for it."""
+        use = sightings.foreign_use(self._endpoints, self._settings.wallet, nonce, tx_hashes)
+        if use is None:
+            return None
+        try:
+            found = self.find_transfer(nonce)
+        except TryAgain:
+            found = None  # the proof does not need its name
+        return use.model_copy(update={"tx_hash": found.tx_hash if found else None})
 
     def read_transfer(self, tx_hash: str) -> SentTransfer | None:
         """Tell what a chain transaction moved and how final it is; None where no block holds it."""
-        return departures.read_transfer(self._node, tx_hash)
+        return departures.read_transfer(self._endpoints, tx_hash)
 
     def find_transfer(self, nonce: int) -> SentTransfer | None:
-        """Find what the wallet sent under a nonce; None where this endpoint cannot tell any more."""
-        return departures.find_transfer(self._node, self._settings, nonce)
+        """Find what the wallet sent under a nonce; None where no endpoint can tell any more."""
+        return departures.find_transfer(self._endpoints, self._settings, nonce)

@@ -5,14 +5,65 @@ often anything left it; blocks need not be scanned. Finding the chain transactio
 of past blocks: a node that keeps only recent state finds recent ones, an archive node all of them.
 """
 
+from dataclasses import dataclass, replace
+
 from domain.differences import SentTransfer
+from domain.errors import TryAgain
+from gateways.evm.agreement import Answer, Endpoints
 from gateways.evm.node import ChainTransaction, Node
 from gateways.evm.settings import ChainSettings, checksummed
 
 
-def read_transfer(node: Node, tx_hash: str) -> SentTransfer | None:
-    """Read one chain transaction with what became of it; None where no canonical block holds it."""
-    node.require_chain()
+def read_transfer(endpoints: Endpoints, tx_hash: str) -> SentTransfer | None:
+    """Read one chain transaction with what became of it; None where no endpoint has it in a block of its chain."""
+    what = f"chain transaction {tx_hash}"
+    answers = endpoints.ask(lambda member: _read_transfer(member.node, tx_hash))
+    shown = [Answer(it.member, it.value) for it in answers if it.value is not None]
+    if not shown:
+        return None
+    absent = [it.member for it in answers if it.value is None]
+    if absent:
+        place = shown[0].value
+        raise endpoints.absence(what, absent, place.told.block_number, place.block_hash)
+    # One that is only behind calls less final: the least that is told counts.
+    is_final = all(it.value.told.is_final for it in shown)
+    alike = [
+        Answer(it.member, _Placed(replace(it.value.told, is_final=is_final), it.value.block_hash)) for it in shown
+    ]
+    return endpoints.same(what, alike).told
+
+
+def find_transfer(endpoints: Endpoints, settings: ChainSettings, nonce: int) -> SentTransfer | None:
+    """Find what the wallet sent under a nonce, among final blocks; None where no endpoint can tell any more.
+
+    One endpoint finds it, which takes dozens of questions; what it found is then read from all.
+    """
+    silence: TryAgain | None = None
+    for member in endpoints.members:
+        try:
+            member.node.require_chain()
+            tx_hash = _find(member.node, settings.wallet, nonce)
+        except TryAgain as error:
+            silence = error
+            continue
+        if tx_hash is not None:
+            found = read_transfer(endpoints, tx_hash)
+            if found is None or found.nonce == nonce:
+                return found
+    if silence is not None:
+        raise silence
+    return None
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A transfer and its block."""
+
+    told: SentTransfer
+    block_hash: str
+
+
+def _read_transfer(node: Node, tx_hash: str) -> _Placed | None:
     receipt = node.receipt(tx_hash)
     if receipt is None:
         return None
@@ -20,17 +71,16 @@ def read_transfer(node: Node, tx_hash: str) -> SentTransfer | None:
     transaction = node.transaction(tx_hash)
     if transaction is None or not node.is_canonical(receipt.block_number, receipt.block_hash):
         return None
-    return _told(transaction, receipt.block_number, receipt.status == 1, receipt.block_number <= heights.final)
+    is_final = receipt.block_number <= heights.final
+    return _Placed(_told(transaction, receipt.block_number, receipt.status == 1, is_final), receipt.block_hash)
 
 
-def find_transfer(node: Node, settings: ChainSettings, nonce: int) -> SentTransfer | None:
-    """Find what the wallet sent under a nonce, among final blocks; None where this node cannot tell any more."""
-    node.require_chain()
-    block_number = _block_of(node, settings.wallet, nonce, node.heights().final)
+def _find(node: Node, wallet: str, nonce: int) -> str | None:
+    block_number = _block_of(node, wallet, nonce, node.heights().final)
     if block_number is None:
         return None
-    sent = [it for it in node.transactions_from(settings.wallet, block_number) if it.nonce == nonce]
-    return read_transfer(node, sent[0].hash) if sent else None
+    sent = [it for it in node.transactions_from(wallet, block_number) if it.nonce == nonce]
+    return sent[0].hash if sent else None
 
 
 def _block_of(node: Node, wallet: str, nonce: int, final: int) -> int | None:

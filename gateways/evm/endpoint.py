@@ -30,8 +30,12 @@ class Endpoint:
     CCIP-read links given by contracts, and sends signed bytes again by itself.
     """
 
-    def __init__(self, url: str, *, chain_name: str, request_seconds_max: float = REQUEST_SECONDS_MAX) -> None:
-        self._chain_name = chain_name
+    def __init__(
+        self, url: str, *, chain_name: str, number: int = 1, request_seconds_max: float = REQUEST_SECONDS_MAX
+    ) -> None:
+        self.name = f"Endpoint {number} of {chain_name}"
+        self.silences = 0
+        """How often it gave no readable answer: whatever was known of it may have changed since."""
         self._provider = HTTPProvider(
             url,
             # A redirect would carry signed bytes to an endpoint that nobody configured.
@@ -44,11 +48,19 @@ class Endpoint:
         """Return the result; an error of the node is as unclear as no answer, so both are `TryAgain`."""
         reply = self.ask(method, *params)
         if reply.error is not None:
-            raise TryAgain(f"The {self._chain_name} endpoint refused {method}: {reply.error}")
+            raise TryAgain(f"{self.name} refused {method}: {reply.error}")
         return reply.result
 
     def ask(self, method: str, *params: Any) -> Reply:
-        """Return the result or the node's error; `TryAgain` where neither came back readable.
+        """Return the result or the node's error; `TryAgain` where neither came back readable."""
+        try:
+            return self._ask(method, params)
+        except TryAgain:
+            self.silences += 1
+            raise
+
+    def _ask(self, method: str, params: tuple[Any, ...]) -> Reply:
+        """Ask once.
 
         The exceptions below this line hold the URL, and so perhaps a provider's key: none is passed on.
         """
@@ -59,19 +71,19 @@ class Endpoint:
             if response is None:
                 raise TryAgain(self._no_answer(method, error)) from None
         except ValueError:
-            raise TryAgain(f"The {self._chain_name} endpoint answered {method} with no JSON.") from None
+            raise TryAgain(f"{self.name} answered {method} with no JSON.") from None
         if not isinstance(response, dict):
-            raise TryAgain(f"The {self._chain_name} endpoint answered {method} with no JSON-RPC answer.")
+            raise TryAgain(f"{self.name} answered {method} with no JSON-RPC answer.")
         if response.get("error") is not None:
             return Reply(error=_message(response["error"]))
         if "result" not in response:
-            raise TryAgain(f"The {self._chain_name} endpoint answered {method} with no result.")
+            raise TryAgain(f"{self.name} answered {method} with no result.")
         return Reply(result=response["result"])
 
     def _no_answer(self, method: str, error: OSError) -> str:
         status = getattr(getattr(error, "response", None), "status_code", None)
         what = f"HTTP status {status}" if status is not None else type(error).__name__
-        return f"The {self._chain_name} endpoint did not answer {method}: {what}."
+        return f"{self.name} did not answer {method}: {what}."
 
 
 def _body_of_refusal(error: OSError) -> dict[str, Any] | None:

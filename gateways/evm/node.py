@@ -1,5 +1,7 @@
 """What a node knows, read into types: blocks, chain transactions, receipts, code, counts and balances."""
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -91,26 +93,57 @@ class Heights:
         return self.final - (self.head - self.final)
 
 
+@dataclass(frozen=True)
+class _Served:
+    """Which chain an endpoint said that it serves, when, and after how many silences."""
+
+    chain_id: int
+    asked_at: float
+    silences: int
+
+
 _Model = TypeVar("_Model", bound=_Answer)
+
+CHAIN_ID_SECONDS = 60.0  # one more call a minute, and nobody is believed for longer who became somebody else
 
 
 class Node:
     """Typed questions to one endpoint. Whatever is unclear or malformed is `TryAgain`."""
 
-    def __init__(self, endpoint: Endpoint, settings: ChainSettings) -> None:
+    def __init__(
+        self, endpoint: Endpoint, settings: ChainSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._endpoint = endpoint
         self._settings = settings
+        self._clock = clock
+        self._served: _Served | None = None
+
+    @property
+    def name(self) -> str:
+        return self._endpoint.name
 
     def chain_id(self) -> int:
         return self._number("eth_chainId")
 
+    def proven_chain(self) -> int:
+        """Return the chain that this endpoint serves.
+
+        It is asked again after `CHAIN_ID_SECONDS`, and as soon as it has once not answered: whoever comes back at
+        an address may be somebody else.
+        """
+        asked_at, silences = self._clock(), self._endpoint.silences
+        known = self._served
+        if known is None or known.silences != silences or asked_at - known.asked_at >= CHAIN_ID_SECONDS:
+            known = _Served(self.chain_id(), asked_at, silences)
+            self._served = known
+        return known.chain_id
+
     def require_chain(self) -> None:
         """Make sure that the endpoint serves the chain we mean: what it says of another one misleads."""
-        found = self.chain_id()
+        found = self.proven_chain()
         if found != self._settings.chain_id:
-            raise TryAgain(
-                f"The {self._settings.name} endpoint serves chain {found} instead of {self._settings.chain_id}."
-            )
+            self._served = None
+            raise TryAgain(f"{self.name} serves chain {found} instead of {self._settings.chain_id}.")
 
     def receipt(self, tx_hash: str) -> Receipt | None:
         """Return the receipt, or None where there is none (some nodes answer one without a block)."""
@@ -129,10 +162,19 @@ class Node:
         self._require_same(transaction.hash, tx_hash)
         return transaction
 
+    def block_hash(self, number: int) -> str | None:
+        """Return the hash of the block at a height, None where this chain is not that long here."""
+        raw = self._endpoint.call("eth_getBlockByNumber", hex(number), False)
+        if raw is None:
+            return None
+        block = self._read(Block, raw)
+        if block.number != number:
+            raise self.malformed()
+        return block.hash
+
     def is_canonical(self, number: int, block_hash: str) -> bool:
         """Tell whether the chain has this very block at this height: a receipt may outlive a reorg."""
-        raw = self._endpoint.call("eth_getBlockByNumber", hex(number), False)
-        return raw is not None and self._read(Block, raw).hash == block_hash
+        return self.block_hash(number) == block_hash
 
     def heights(self) -> Heights:
         """Return the head and the highest block that is final and `min_depth` deep."""
@@ -152,7 +194,7 @@ class Node:
         if reply.error is not None and is_history_missing(reply.error):
             return None
         if reply.error is not None:
-            raise TryAgain(f"The {self._settings.name} endpoint refused eth_getCode: {reply.error}")
+            raise TryAgain(f"{self._endpoint.name} refused eth_getCode: {reply.error}")
         return self._bytes(reply.result)
 
     def transaction_count(self, address: str, block: str) -> int:
@@ -164,7 +206,7 @@ class Node:
         if reply.error is not None and is_history_missing(reply.error):
             return None
         if reply.error is not None:
-            raise TryAgain(f"The {self._settings.name} endpoint refused eth_getTransactionCount: {reply.error}")
+            raise TryAgain(f"{self._endpoint.name} refused eth_getTransactionCount: {reply.error}")
         return self.quantity(reply.result)
 
     def transactions_from(self, sender: str, block_number: int) -> list[ChainTransaction]:
@@ -189,7 +231,7 @@ class Node:
             raise self.malformed() from None
 
     def malformed(self) -> TryAgain:
-        return TryAgain(f"The {self._settings.name} endpoint sent an answer that makes no sense.")
+        return TryAgain(f"{self._endpoint.name} sent an answer that makes no sense.")
 
     def _block(self, tag: str) -> Block:
         return self._read(Block, self._endpoint.call("eth_getBlockByNumber", tag, False))

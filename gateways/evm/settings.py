@@ -6,7 +6,16 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from eth_utils.address import is_checksum_address, is_hex_address, to_checksum_address
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from domain.errors import InvalidRequest
@@ -76,6 +85,12 @@ class ChainSettings(BaseModel):
     name: str = Field(min_length=1, max_length=64)
     rpc_urls: tuple[HttpUrl, ...] = Field(min_length=1, repr=False)
     """Often hold a provider's key in their path, so they are never shown nor written to a log."""
+    quorum: int | None = Field(default=None, ge=1, strict=True)
+    """How many endpoints must answer, and agree, before anything is believed; all of them if not set."""
+    block_seconds: float | None = Field(default=None, gt=0, le=3600)
+    """How long this chain takes for a block, where the policy's answer for all chains does not fit."""
+    transaction_type: Literal["dynamic_fee", "legacy"] = "dynamic_fee"
+    """EIP-1559, or EIP-155 where the chain knows no other: both bind the signature to the chain id."""
     finality: str = Field(pattern=r"^(finalized|depth:[1-9][0-9]{0,5})$")
     min_depth: int = Field(default=1, ge=0, strict=True)
     """Blocks that must stand on top of one that counts as final, whatever `finality` says."""
@@ -84,8 +99,32 @@ class ChainSettings(BaseModel):
     """The address that refunds are paid from; used by nothing else."""
     min_amount_base_units: BaseUnits = Field(ge=1)
     max_fee_per_gas_wei_cap: BaseUnits = Field(ge=1)
+    max_priority_fee_per_gas_wei_cap: BaseUnits | None = Field(default=None, ge=1)
+    """How much of the fee may be the tip; all of it if not set."""
     gas_cap: int = Field(default=100_000, ge=PLAIN_TRANSFER_GAS, strict=True)
     tokens: tuple[Token, ...] = ()
+
+    @field_validator("rpc_urls")
+    @classmethod
+    def _stand_for_themselves(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse an endpoint that is there twice: its second answer would prove nothing."""
+        if len({url.rstrip("/").lower() for url in value}) < len(value):
+            raise PydanticCustomError("unique", "must not name one endpoint twice")
+        return value
+
+    @field_validator("quorum")
+    @classmethod
+    def _can_be_reached(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and value > len(info.data.get("rpc_urls", ())):
+            raise PydanticCustomError("quorum", "must not be more than there are endpoints")
+        return value
+
+    @field_validator("max_priority_fee_per_gas_wei_cap")
+    @classmethod
+    def _fits_into_the_fee(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and value > info.data.get("max_fee_per_gas_wei_cap", value):
+            raise PydanticCustomError("tip_cap", "must not be more than max_fee_per_gas_wei_cap")
+        return value
 
     @model_validator(mode="after")
     def _wallet_stands_apart(self) -> Self:

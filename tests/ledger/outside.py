@@ -29,8 +29,10 @@ class Outside:
     def find_refund(self, ref: str) -> ProviderRefund | None:
         return next((it for it in self.refunds if it.ref == ref), None)
 
-    def wallet_view(self) -> WalletView:
-        return WalletView(nonce_pending=self.nonce, nonce_finalized=self.nonce, balance_base_units=COIN)
+    def view(self) -> WalletView:
+        return WalletView(
+            nonce_pending=self.nonce, nonce_latest=self.nonce, nonce_finalized=self.nonce, balance_base_units=COIN
+        )
 
     def read_transfer(self, tx_hash: str) -> SentTransfer | None:
         return self.transfers.get(tx_hash)

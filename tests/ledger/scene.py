@@ -289,7 +289,9 @@ def enlist_people(database: Database) -> None:
 
 
 def wallet_view(*, nonce: int = 0, nonce_finalized: int = 0) -> WalletView:
-    return WalletView(nonce_pending=nonce, nonce_finalized=nonce_finalized, balance_base_units=100 * COIN)
+    return WalletView(
+        nonce_pending=nonce, nonce_latest=nonce, nonce_finalized=nonce_finalized, balance_base_units=100 * COIN
+    )
 
 
 def sign(transfer: Transfer) -> SignedTransfer:

@@ -45,6 +45,24 @@ def chain_behind(unreliable: UnreliableEndpoint, signer: KeystoreSigner) -> EvmC
 
 
 @pytest.fixture
+def pair(local: LocalChain) -> Iterator[tuple[UnreliableEndpoint, UnreliableEndpoint]]:
+    """Two endpoints of one chain, each of which can be told to lie."""
+    with UnreliableEndpoint(local.anvil.url) as first, UnreliableEndpoint(local.anvil.url) as second:
+        yield first, second
+
+
+@pytest.fixture
+def chain_of_two(pair: tuple[UnreliableEndpoint, UnreliableEndpoint], signer: KeystoreSigner) -> EvmChain:
+    return EvmChain(chain_settings(*(it.url for it in pair)), signer)
+
+
+@pytest.fixture(params=[0, 1], ids=["the first lies", "the second lies"])
+def liar(pair: tuple[UnreliableEndpoint, UnreliableEndpoint], request: pytest.FixtureRequest) -> UnreliableEndpoint:
+    """Each of the two endpoints in turn; the other one tells the truth."""
+    return pair[request.param]
+
+
+@pytest.fixture
 def receiver(local: LocalChain) -> Iterator[str]:
     """An account that may get code for one test and loses it again."""
     address = local.fresh_account(6)

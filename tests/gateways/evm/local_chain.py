@@ -57,11 +57,11 @@ class LocalChain:
         return int(self.call("eth_getBalance", address, "latest"), 16)
 
 
-def chain_settings(url: str, **changes: Any) -> ChainSettings:
+def chain_settings(*urls: str, **changes: Any) -> ChainSettings:
     fields = {
         "chain_id": 31337,
         "name": "anvil",
-        "rpc_urls": [url],
+        "rpc_urls": list(urls),
         "finality": "finalized",
         "min_depth": 0,
         "deposit_addresses": [deposit_address()],

@@ -31,7 +31,7 @@ def outgoing(to: str = "", **changes: object) -> Outgoing:
 def transfer(chain: EvmChain, **changes: object) -> Transfer:
     fields = {
         **outgoing().model_dump(),
-        "nonce": chain.wallet_view().nonce_pending,
+        "nonce": chain.view().nonce_pending,
         "terms": chain.terms(outgoing()),
     }
     return Transfer.model_validate(fields | changes)

@@ -97,13 +97,26 @@ def test_trouble_while_sending_is_told_and_never_raised(
 
 
 def test_bytes_are_not_shown_to_an_endpoint_of_another_chain(
-    chain_behind: EvmChain, unreliable: UnreliableEndpoint
+    chain: EvmChain, chain_behind: EvmChain, unreliable: UnreliableEndpoint
 ) -> None:
-    signed = chain_behind.sign(transfer(chain_behind))
+    signed = chain.sign(transfer(chain))
     unreliable.answers("eth_chainId", "0x1")
 
     assert chain_behind.broadcast(signed.raw) == SendAnswer.UNCLEAR
     assert "eth_sendRawTransaction" not in unreliable.asked
+
+
+def test_endpoint_that_was_silent_is_asked_for_its_chain_before_it_gets_bytes_again(
+    chain_behind: EvmChain, unreliable: UnreliableEndpoint
+) -> None:
+    signed = chain_behind.sign(transfer(chain_behind))
+    unreliable.hangs_up("eth_sendRawTransaction")
+    chain_behind.broadcast(signed.raw)
+    unreliable.faults.clear()
+    unreliable.answers("eth_chainId", "0x1")
+
+    assert chain_behind.broadcast(signed.raw) == SendAnswer.UNCLEAR
+    assert unreliable.asked.count("eth_sendRawTransaction") == 1
 
 
 @pytest.mark.parametrize(

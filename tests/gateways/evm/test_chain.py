@@ -59,27 +59,27 @@ def test_check_tells_an_operator_of_a_wallet_with_code(chain: EvmChain, local: L
     assert caught.value.reason == "rail_stopped"
 
 
-def test_wallet_view_counts_what_is_final_and_what_waits(chain: EvmChain, local: LocalChain) -> None:
+def test_view_counts_what_is_final_and_what_waits(chain: EvmChain, local: LocalChain) -> None:
     local.finalize()
-    before = chain.wallet_view()
+    before = chain.view()
     tx_hash = local.pay(sender=wallet().address, to=local.fresh_account(7))
     mined = local.mined_in(tx_hash)
     local.mine_until(mined + FINALITY_BLOCKS - 1)
-    early = chain.wallet_view()
+    early = chain.view()
     local.mine()
-    late = chain.wallet_view()
+    late = chain.view()
 
     assert (early.nonce_pending, early.nonce_finalized) == (before.nonce_pending + 1, before.nonce_finalized)
     assert late.nonce_finalized == late.nonce_pending == before.nonce_pending + 1
     assert late.balance_base_units == local.balance(wallet().address) < before.balance_base_units
 
 
-def test_wallet_view_counts_nothing_as_final_while_the_chain_is_shorter_than_finality(
+def test_view_counts_nothing_as_final_while_the_chain_is_shorter_than_finality(
     local: LocalChain, signer: KeystoreSigner
 ) -> None:
     chain = EvmChain(chain_settings(local.anvil.url, finality="depth:99999"), signer)
 
-    assert chain.wallet_view().nonce_finalized == 0
+    assert chain.view().nonce_finalized == 0
 
 
 class _NeverSigns:

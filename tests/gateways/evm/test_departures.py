@@ -22,7 +22,7 @@ def test_a_transfer_is_told_with_receiver_amount_and_finality(chain: EvmChain, l
 
 
 def test_what_was_sent_under_a_nonce_is_found_however_many_blocks_ago(chain: EvmChain, local: LocalChain) -> None:
-    first = chain.wallet_view().nonce_pending
+    first = chain.view().nonce_pending
     sent = []
     for blocks in (1, 17, 40):
         sent.append(local.pay(sender=wallet().address, to=local.fresh_account(7), value=blocks))
@@ -36,7 +36,7 @@ def test_what_was_sent_under_a_nonce_is_found_however_many_blocks_ago(chain: Evm
 
 
 def test_a_nonce_that_is_not_final_yet_is_not_found(chain: EvmChain, local: LocalChain) -> None:
-    nonce = chain.wallet_view().nonce_pending
+    nonce = chain.view().nonce_pending
     local.pay(sender=wallet().address, to=local.fresh_account(7))
     assert chain.find_transfer(nonce) is None
 
@@ -48,7 +48,7 @@ def test_a_nonce_that_is_not_final_yet_is_not_found(chain: EvmChain, local: Loca
 def test_a_node_that_forgot_old_blocks_finds_nothing_and_says_no_wrong_thing(
     chain_behind: EvmChain, unreliable: UnreliableEndpoint, local: LocalChain
 ) -> None:
-    nonce = chain_behind.wallet_view().nonce_pending
+    nonce = chain_behind.view().nonce_pending
     local.pay(sender=wallet().address, to=local.fresh_account(7))
     local.mine(20)
     unreliable.refuses("eth_getTransactionCount", "missing trie node")

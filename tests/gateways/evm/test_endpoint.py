@@ -21,7 +21,7 @@ ASKS = {
     "check": lambda chain: chain.check(),
     "read_deposit": lambda chain: chain.read_deposit(reference("0x" + 64 * "a")),
     "terms": lambda chain: chain.terms(outgoing()),
-    "wallet_view": lambda chain: chain.wallet_view(),
+    "view": lambda chain: chain.view(),
     "look": lambda chain: chain.look(outgoing(), "0x" + 64 * "a"),
 }
 
@@ -48,9 +48,9 @@ def test_endpoint_that_is_down_means_try_again(ask: Callable[[EvmChain], object]
         ("eth_getTransactionByHash", "read_deposit"),
         ("eth_feeHistory", "terms"),
         ("eth_estimateGas", "terms"),
-        ("eth_getBlockByNumber", "wallet_view"),
-        ("eth_getTransactionCount", "wallet_view"),
-        ("eth_getBalance", "wallet_view"),
+        ("eth_getBlockByNumber", "view"),
+        ("eth_getTransactionCount", "view"),
+        ("eth_getBalance", "view"),
         ("eth_getTransactionReceipt", "look"),
     ],
 )

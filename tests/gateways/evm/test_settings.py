@@ -65,6 +65,31 @@ def test_urls_are_not_shown(tmp_path: Path) -> None:
         pytest.param(DEPOSIT.lower(), "0x12", "chains.0.deposit_addresses.0", "address", id="short deposit"),
         pytest.param("http://", "ftp://", "chains.0.rpc_urls.0", "http_url", id="no http address"),
         pytest.param('["http://127.0.0.1:8545/key"]', "[]", "chains.0.rpc_urls", "too_short", id="no endpoint"),
+        pytest.param(
+            '/key"]', '/key", "HTTP://127.0.0.1:8545/key/"]', "chains.0.rpc_urls.1", "http_url", id="upper case"
+        ),
+        pytest.param(
+            '/key"]', '/key", "http://127.0.0.1:8545/key/"]', "chains.0.rpc_urls", "unique", id="one endpoint twice"
+        ),
+        pytest.param("finality", "quorum = 2\nfinality", "chains.0.quorum", "quorum", id="a quorum of more than all"),
+        pytest.param("finality", "quorum = 0\nfinality", "chains.0.quorum", "greater_than_equal", id="no quorum"),
+        pytest.param(
+            "finality",
+            'transaction_type = "blob"\nfinality',
+            "chains.0.transaction_type",
+            "literal_error",
+            id="another type of chain transaction",
+        ),
+        pytest.param(
+            "min_amount",
+            "max_priority_fee_per_gas_wei_cap = 500000000001\nmin_amount",
+            "chains.0.max_priority_fee_per_gas_wei_cap",
+            "tip_cap",
+            id="more tip than fee",
+        ),
+        pytest.param(
+            "finality", "block_seconds = 0\nfinality", "chains.0.block_seconds", "greater_than", id="no time"
+        ),
         pytest.param("finalized", "safe", "chains.0.finality", "string_pattern_mismatch", id="safe"),
         pytest.param("finalized", "depth:0", "chains.0.finality", "string_pattern_mismatch", id="depth zero"),
         pytest.param('"1000000000000"', "0", "chains.0.min_amount_base_units", "greater_than_equal", id="dust"),

@@ -1,0 +1,131 @@
+"""Several endpoints before money moves: of deposits, quotes and sending, none is believed or obeyed alone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from domain.errors import EndpointsDisagree, NeedsOperator, TryAgain
+from domain.payments import ChainPayment, Settlement
+from domain.transfers import SendAnswer
+from gateways.evm.chain import EvmChain
+from tests.gateways.evm.lies import RECEIPT, Pair, changed
+from tests.gateways.evm.local_chain import LocalChain, reference
+from tests.gateways.evm.payouts import KEEPS_COUNT, outgoing, signed_otherwise, transfer
+from tests.gateways.evm.unreliable import UnreliableEndpoint
+
+
+def deposited(local: LocalChain) -> str:
+    tx_hash = local.pay()
+    local.finalize()
+    return tx_hash
+
+
+LIES_ABOUT_A_DEPOSIT: dict[str, tuple[str, Callable[[list[Any], Any], Any]]] = {
+    "another sender": ("eth_getTransactionByHash", lambda _, truth: truth | {"from": "0x" + 40 * "7"}),
+    "another amount": ("eth_getTransactionByHash", lambda _, truth: truth | {"value": hex(10**17)}),
+    "another receiver": ("eth_getTransactionByHash", lambda _, truth: truth | {"to": "0x" + 40 * "7"}),
+    "it failed": (RECEIPT, lambda _, truth: truth | {"status": "0x0"}),
+}
+
+
+@pytest.mark.parametrize(("method", "lie"), LIES_ABOUT_A_DEPOSIT.values(), ids=LIES_ABOUT_A_DEPOSIT.keys())
+def test_deposit_on_which_they_contradict_each_other_has_no_sender(
+    method: str,
+    lie: Callable[[list[Any], Any], Any],
+    chain_of_two: EvmChain,
+    liar: UnreliableEndpoint,
+    local: LocalChain,
+) -> None:
+    tx_hash = deposited(local)
+    changed(liar, method, lie)
+
+    with pytest.raises(EndpointsDisagree, match="of the deposit in"):
+        chain_of_two.read_deposit(reference(tx_hash))
+
+
+def test_deposit_that_one_does_not_show_is_pending(
+    chain_of_two: EvmChain, liar: UnreliableEndpoint, local: LocalChain
+) -> None:
+    tx_hash = deposited(local)
+    liar.answers(RECEIPT, None)
+    liar.answers("eth_getTransactionByHash", None)
+
+    payment = chain_of_two.read_deposit(reference(tx_hash))
+
+    assert (payment.settlement, payment.sender) == (Settlement.PENDING, None)
+    assert chain_of_two.read_deposit(reference("0x" + 64 * "a")) == ChainPayment(settlement=Settlement.MISSING)
+
+
+def test_doubt_of_one_is_the_doubt_of_all(
+    chain_of_two: EvmChain, pair: Pair, liar: UnreliableEndpoint, local: LocalChain
+) -> None:
+    tx_hash = deposited(local)
+    sender = local.call("eth_getTransactionByHash", tx_hash)["from"]
+    changed(
+        liar,
+        "eth_getCode",
+        lambda params, truth: "0xef0100" + 20 * "11" if params[0].lower() == sender.lower() else truth,
+    )
+
+    payment = chain_of_two.read_deposit(reference(tx_hash))
+
+    assert payment.settlement == Settlement.FINAL
+    assert "sender_is_delegated" in payment.review
+    assert payment.sender is not None
+
+
+def test_person_hears_of_a_receiver_that_refuses_only_when_all_say_so(
+    chain_of_two: EvmChain, pair: Pair, liar: UnreliableEndpoint
+) -> None:
+    liar.refuses("eth_estimateGas", "execution reverted")
+    with pytest.raises(EndpointsDisagree, match="can be paid"):
+        chain_of_two.terms(outgoing())
+
+    for endpoint in pair:
+        endpoint.refuses("eth_estimateGas", "execution reverted")
+    with pytest.raises(NeedsOperator, match="refuses to be paid"):
+        chain_of_two.terms(outgoing())
+
+
+def test_gas_is_the_most_that_any_wants(
+    receiver: str, chain_of_two: EvmChain, liar: UnreliableEndpoint, local: LocalChain
+) -> None:
+    local.set_code(receiver, KEEPS_COUNT)
+    truth = chain_of_two.terms(outgoing(receiver)).gas
+    liar.answers("eth_estimateGas", hex(21_000))
+
+    assert chain_of_two.terms(outgoing(receiver)).gas == truth > 21_000
+
+
+def test_bytes_reach_the_chain_although_one_endpoint_takes_none(
+    chain_of_two: EvmChain, pair: Pair, liar: UnreliableEndpoint, local: LocalChain
+) -> None:
+    signed = chain_of_two.sign(transfer(chain_of_two))
+    liar.fails("eth_sendRawTransaction", 503)
+
+    assert chain_of_two.broadcast(signed.raw) == SendAnswer.SEEN
+    local.mined_in(signed.tx_hash)
+    assert [it.asked.count("eth_sendRawTransaction") for it in pair] == [1, 1]
+
+
+def test_bytes_can_never_be_sent_only_when_all_say_so(
+    chain_of_two: EvmChain, pair: Pair, liar: UnreliableEndpoint
+) -> None:
+    bad = signed_otherwise(transfer(chain_of_two), gas=20_999).raw
+    assert chain_of_two.broadcast(bad) == SendAnswer.NOT_SENDABLE
+
+    liar.fails("eth_sendRawTransaction", 503)
+    assert chain_of_two.broadcast(bad) == SendAnswer.UNCLEAR
+
+
+def test_endpoint_of_another_chain_is_not_asked_further(
+    chain_of_two: EvmChain, pair: Pair, liar: UnreliableEndpoint
+) -> None:
+    liar.answers("eth_chainId", "0x1")
+
+    with pytest.raises(TryAgain, match="1 of 2 endpoints of anvil answered and 2 must"):
+        chain_of_two.view()
+    chain_of_two.broadcast(b"\x02")
+
+    assert set(liar.asked) == {"eth_chainId"}
