@@ -33,7 +33,7 @@ COPY ledger ./ledger
 COPY api ./api
 COPY console ./console
 COPY cli ./cli
-COPY config.py logs.py redaction.py server.py telemetry.py worker.py policy.toml ./
+COPY config.py crypto_rail.py logs.py redaction.py server.py telemetry.py worker.py policy.toml ./
 RUN python -m compileall -q /app
 USER 10001:10001
 EXPOSE 8000

@@ -16,6 +16,7 @@ from temporalio.common import MetricMeter
 from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker
 
+import crypto_rail
 import logs
 import telemetry
 from activities.books import BooksActivities, CardBooks, ChainBooks
@@ -30,12 +31,10 @@ from activities.schedules import keep_daily_reconciliation
 from activities.wallets import TemporalWalletRuns
 from activities.watching import StepWatch
 from config import MissingSettingsError, Settings
+from crypto_rail import ConfiguredChain
 from domain.errors import NeedsOperator, TryAgain
 from domain.policy import Policy
 from domain.refunds import TASK_QUEUE
-from gateways.evm.chain import EvmChain
-from gateways.evm.settings import ChainSettings, load_chains
-from gateways.evm.signer import KeystoreSigner
 from gateways.stripe.gateway import StripeGateway
 from ledger import migrate
 from ledger.booked import Booked
@@ -64,14 +63,10 @@ EXIT_ABANDONED = 1
 NO_METRICS = WorkerMetrics(MetricMeter.noop)
 
 
-class Rail(Protocol):
-    """What every rail can tell of itself."""
-
-    def check(self) -> None: ...
-
-
 class CardRail(CardPayments, CardProcessor, CardBooks, Protocol):
     """Everything that is asked of a card processor."""
+
+    def check(self) -> None: ...
 
 
 class CryptoRail(ChainPayments, Chain, ChainBooks, Protocol):
@@ -85,13 +80,6 @@ async def connect() -> Client:
     """Connect to Temporal by its own conventions: `TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, profiles."""
     options = ClientConfig.load_client_connect_config()
     return await Client.connect(**options, data_converter=payloads.converter)
-
-
-def build_chain(settings: Settings, chain: ChainSettings) -> EvmChain:
-    """Return one chain with the signer of its wallet; connect to nothing and decrypt nothing yet."""
-    if settings.keystore is None or settings.keystore_password_file is None:
-        raise MissingSettingsError("REFUNDS_KEYSTORE and REFUNDS_KEYSTORE_PASSWORD_FILE are needed for a chain.")
-    return EvmChain(chain, KeystoreSigner(settings.keystore, settings.keystore_password_file, chain.wallet))
 
 
 def build_card(settings: Settings) -> StripeGateway | None:
@@ -181,16 +169,21 @@ async def require_search_attributes(client: Client) -> None:
         raise MissingSettingsError(f"Temporal's namespace lacks the search attributes {', '.join(missing)}.")
 
 
-def report_rails(rails: Mapping[str, Rail]) -> None:
-    """Say at the start which rail cannot work now. Refunds on it wait; those on the others go on."""
-    for name, rail in rails.items():
-        try:
-            rail.check()
-        except (TryAgain, NeedsOperator) as error:
-            logger.error("rail.unready", extra={"rail": name, "cause": error.message})
+def report_card(card: CardRail) -> None:
+    """Say at the start if the card rail cannot work now. Refunds on it wait; those on the others go on."""
+    try:
+        card.check()
+    except (TryAgain, NeedsOperator) as error:
+        logger.error("rail.unready", extra={"rail": "card", "cause": error.message})
 
 
-async def run(settings: Settings, configured: Sequence[ChainSettings]) -> None:
+def require_chains(configured: Sequence[ConfiguredChain]) -> None:
+    """Refuse to start on settings that an answer proves wrong; say of the rest which chain cannot work now."""
+    for trouble in crypto_rail.require_fit(configured):
+        logger.error("rail.unready", extra={"rail": "crypto", "entry": trouble.entry, "cause": trouble.told})
+
+
+async def run(settings: Settings, configured: Sequence[ConfiguredChain]) -> None:
     """Work until SIGTERM or SIGINT, then let running steps finish."""
     metrics = telemetry.start(settings)
     database = Database(settings.database_url, wait_seconds_max=WRITE_SECONDS_MAX)
@@ -200,8 +193,9 @@ async def run(settings: Settings, configured: Sequence[ChainSettings]) -> None:
             "The database has another schema than this version: run this version's `refunds migrate`."
         )
     policy, card = settings.load_policy(), build_card(settings)
-    chains = {chain.chain_id: build_chain(settings, chain) for chain in configured}
-    wallets = {chain.chain_id: chain.wallet for chain in configured}
+    chains = {chain.settings.chain_id: chain.gateway for chain in configured}
+    wallets = {chain.settings.chain_id: chain.settings.wallet for chain in configured}
+    await asyncio.to_thread(require_chains, configured)
     client = await connect()
     await require_search_attributes(client)
     patience = timedelta(seconds=settings.worker_shutdown_seconds)
@@ -215,14 +209,12 @@ async def run(settings: Settings, configured: Sequence[ChainSettings]) -> None:
         metrics=metrics,
         graceful_shutdown=patience,
     )
-    rails: dict[str, Rail] = {f"chain {number}": chain for number, chain in chains.items()}
-    if card is not None:
-        rails["card"] = card
     beside = [
         asyncio.create_task(telemetry.show_alive(metrics)),
-        asyncio.create_task(asyncio.to_thread(report_rails, rails)),
         asyncio.create_task(keep_daily_reconciliation(client)),
     ]
+    if card is not None:
+        beside.append(asyncio.create_task(asyncio.to_thread(report_card, card)))
     if settings.worker_metrics_address:
         beside.append(asyncio.create_task(telemetry.show_balances(metrics, chains, wallets)))
     for task in beside:
@@ -267,8 +259,8 @@ async def work_until_told(worker: Worker, patience_seconds: float) -> None:
 def main(settings: Settings) -> int:
     """Run the worker until it is told to stop; return the exit status."""
     settings.require_rails()
-    configured = load_chains(settings.chains) if settings.chains else ()
-    logs.set_up([*settings.secrets(), *(secret for chain in configured for secret in chain.secrets)])
+    configured = crypto_rail.load(settings)
+    logs.set_up([*settings.secrets(), *(secret for chain in configured for secret in chain.settings.secrets)])
     try:
         asyncio.run(run(settings, configured))
     except MissingSettingsError:

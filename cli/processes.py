@@ -19,9 +19,27 @@ Check = Annotated[bool, typer.Option("--check", help="Only tell whether one is a
 def worker(check: Check = False) -> None:
     """Run the worker: it carries refunds out, until a signal comes."""
     if check:
-        _run(liveness.require_worker)
+        _run(_require_worker)
     module = importlib.import_module("worker")
     _run(lambda: module.main(Settings.load()))
+
+
+def _require_worker() -> None:
+    """Ask whether the worker is alive; where none is, say what would keep one from starting."""
+    try:
+        liveness.require_worker()
+    except CommandFailed as failure:
+        if failure.status == Exit.NOT_REACHABLE:
+            _say_what_is_wrong()
+        raise
+
+
+def _say_what_is_wrong() -> None:
+    """Raise `MissingSettingsError` where the settings themselves are wrong, as the worker would at its start."""
+    settings = Settings.load()
+    settings.require_rails()
+    crypto_rail = importlib.import_module("crypto_rail")
+    crypto_rail.require_fit(crypto_rail.load(settings))
 
 
 def serve(

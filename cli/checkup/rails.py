@@ -8,16 +8,22 @@ import httpx2
 from cli.checkup.report import CALL_SECONDS_MAX, Check, away, ok, skew, warning, wrong
 from config import Settings
 from domain.errors import InvalidRequest, NeedsOperator, TryAgain
+from gateways.evm.agreement import Endpoints
 from gateways.evm.endpoint import Endpoint
 from gateways.evm.node import Node
 from gateways.evm.settings import PLAIN_TRANSFER_GAS, ChainSettings, load_chains
 from gateways.evm.signer import KeystoreSigner
+from gateways.evm.trouble import TroubleKind, inspect
 from gateways.stripe.client import STRIPE_API_BASE
 from gateways.stripe.gateway import StripeGateway
 
 # Blocks come every few seconds on every chain that we know of; an endpoint that is minutes behind has lost touch.
 BLOCK_SECONDS_MAX = 120
 NO_CODE = "0x"
+_REMEDIES = {
+    TroubleKind.MISCONFIGURED: "Mend the named entry of REFUNDS_CHAINS; no worker starts with it.",
+    TroubleKind.ENDPOINTS_DISAGREE: "Find out which endpoint is wrong and take it out; nothing is decided meanwhile.",
+}
 
 
 def examine(settings: Settings) -> Iterator[Check]:
@@ -30,8 +36,9 @@ def examine(settings: Settings) -> Iterator[Check]:
         except InvalidRequest as error:
             yield wrong("chains", f"REFUNDS_CHAINS: {error}", "Mend the named field of the file.")
             return
-        for chain in chains:
+        for position, chain in enumerate(chains):
             yield from _endpoints(chain)
+            yield from _agreement(position, chain)
             yield from _keystore(settings, chain)
 
 
@@ -76,7 +83,7 @@ def _endpoints(chain: ChainSettings) -> Iterator[Check]:
     for number, url in enumerate(chain.rpc_urls, start=1):
         # The address may hold a provider's key, so endpoints are told apart by their place in the file.
         name = f"chain.{chain.chain_id}.endpoint.{number}"
-        endpoint = Endpoint(url, chain_name=chain.name, request_seconds_max=CALL_SECONDS_MAX)
+        endpoint = Endpoint(url, chain_name=chain.name, number=number, request_seconds_max=CALL_SECONDS_MAX)
         node = Node(endpoint, chain)
         try:
             found = node.chain_id()
@@ -95,6 +102,16 @@ def _endpoints(chain: ChainSettings) -> Iterator[Check]:
                 yield from _wallet(node, chain)
         except TryAgain as error:
             yield away(name, error.message, "See whether this machine reaches it, or name another endpoint.")
+
+
+def _agreement(position: int, chain: ChainSettings) -> Iterator[Check]:
+    """Compare what the endpoints say together with the settings, in the words in which a worker refuses to start."""
+    told = [it for it in inspect(Endpoints(chain), chain) if it.kind in _REMEDIES]
+    for trouble in told:
+        name = f"chain.{chain.chain_id}.{trouble.entry}"
+        yield wrong(name, f"chains.{position}.{trouble.entry}: {trouble.told}", _REMEDIES[trouble.kind])
+    if not told and (len(chain.rpc_urls) > 1 or chain.tokens):
+        yield ok(f"chain.{chain.chain_id}.agreement", f"Nothing that {chain.name} answers contradicts the settings.")
 
 
 def _wallet(node: Node, chain: ChainSettings) -> Iterator[Check]:
