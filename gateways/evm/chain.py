@@ -22,9 +22,9 @@ from domain.transfers import (
 )
 from gateways.evm import departures, deposits, sightings, trouble
 from gateways.evm import terms as pricing
-from gateways.evm.agreed_deposits import agreed_deposit
 from gateways.evm.agreement import Endpoints, Member, likeliest
 from gateways.evm.answers import read_send_error
+from gateways.evm.evidence import agreed
 from gateways.evm.guard import require_faithful, require_sane
 from gateways.evm.settings import ChainSettings, checksummed
 from gateways.evm.signer import Signer
@@ -59,7 +59,10 @@ class EvmChain:
         answers = self._endpoints.judged(
             what, lambda member: deposits.read_deposit(member.node, self._settings, payment)
         )
-        return agreed_deposit(self._endpoints, what, answers)
+        payment_of_all = agreed([it.value for it in answers])
+        if payment_of_all is None:
+            raise self._endpoints.disagreement(what, {it.member: _told(it.value) for it in answers})
+        return payment_of_all
 
     def terms(self, outgoing: Outgoing) -> TransferTerms:
         """Quote a transfer from the wallet now. `NeedsOperator` where all say that the receiver refuses the money."""
@@ -138,3 +141,9 @@ class EvmChain:
     def find_transfer(self, nonce: int) -> SentTransfer | None:
         """Find what the wallet sent under a nonce; None where no endpoint can tell any more."""
         return departures.find_transfer(self._endpoints, self._settings, nonce)
+
+
+def _told(payment: ChainPayment) -> str:
+    where = "in no block" if payment.block_number is None else f"in block {payment.block_number}"
+    doubts = ", ".join((*payment.refuse, *payment.review)) or "no doubts"
+    return f"{payment.settlement} {where}, {payment.amount_base_units} from {payment.sender}, {doubts}"

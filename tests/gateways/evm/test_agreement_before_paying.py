@@ -9,7 +9,7 @@ from domain.errors import EndpointsDisagree, NeedsOperator, TryAgain
 from domain.payments import ChainPayment, Settlement
 from domain.transfers import SendAnswer
 from gateways.evm.chain import EvmChain
-from tests.gateways.evm.lies import RECEIPT, Pair, changed
+from tests.gateways.evm.lies import RECEIPT, Pair, changed, falls_behind
 from tests.gateways.evm.local_chain import LocalChain, reference
 from tests.gateways.evm.payouts import KEEPS_COUNT, outgoing, signed_otherwise, transfer
 from tests.gateways.evm.unreliable import UnreliableEndpoint
@@ -40,25 +40,29 @@ def test_deposit_on_which_they_contradict_each_other_has_no_sender(
     tx_hash = deposited(local)
     changed(liar, method, lie)
 
-    with pytest.raises(EndpointsDisagree, match="of the deposit in"):
+    with pytest.raises(EndpointsDisagree, match="the deposit in"):
         chain_of_two.read_deposit(reference(tx_hash))
 
 
-def test_deposit_that_one_does_not_show_is_pending(
+def test_deposit_that_one_does_not_show_is_not_settled(
     chain_of_two: EvmChain, liar: UnreliableEndpoint, local: LocalChain
 ) -> None:
     tx_hash = deposited(local)
+    mined = local.mined_in(tx_hash)
+    falls_behind(liar, local, mined)
+    behind = chain_of_two.read_deposit(reference(tx_hash))
+    liar.faults.clear()
     liar.answers(RECEIPT, None)
     liar.answers("eth_getTransactionByHash", None)
 
-    payment = chain_of_two.read_deposit(reference(tx_hash))
-
-    assert (payment.settlement, payment.sender) == (Settlement.PENDING, None)
+    with pytest.raises(EndpointsDisagree, match="says missing in no block"):
+        chain_of_two.read_deposit(reference(tx_hash))
+    assert (behind.settlement, behind.sender) == (Settlement.PENDING, None)
     assert chain_of_two.read_deposit(reference("0x" + 64 * "a")) == ChainPayment(settlement=Settlement.MISSING)
 
 
-def test_doubt_of_one_is_the_doubt_of_all(
-    chain_of_two: EvmChain, pair: Pair, liar: UnreliableEndpoint, local: LocalChain
+def test_code_at_the_sender_that_one_alone_sees_is_no_answer(
+    chain_of_two: EvmChain, liar: UnreliableEndpoint, local: LocalChain
 ) -> None:
     tx_hash = deposited(local)
     sender = local.call("eth_getTransactionByHash", tx_hash)["from"]
@@ -68,11 +72,8 @@ def test_doubt_of_one_is_the_doubt_of_all(
         lambda params, truth: "0xef0100" + 20 * "11" if params[0].lower() == sender.lower() else truth,
     )
 
-    payment = chain_of_two.read_deposit(reference(tx_hash))
-
-    assert payment.settlement == Settlement.FINAL
-    assert "sender_is_delegated" in payment.review
-    assert payment.sender is not None
+    with pytest.raises(EndpointsDisagree, match="the deposit in"):
+        chain_of_two.read_deposit(reference(tx_hash))
 
 
 def test_person_hears_of_a_receiver_that_refuses_only_when_all_say_so(
