@@ -1,15 +1,29 @@
 """The crypto rail put together: its chains from their file, and whether settings, key and endpoints fit."""
 
-from collections.abc import Iterator, Sequence
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from config import MissingSettingsError, Settings
-from domain.errors import InvalidRequest, NeedsOperator
+from domain.errors import EndpointsDisagree, InvalidRequest, NeedsOperator, TryAgain
+from domain.transfers import WalletView
 from gateways.evm.chain import EvmChain
 from gateways.evm.settings import ChainSettings, load_chains
 from gateways.evm.signer import KeystoreSigner
 from gateways.evm.trouble import Trouble, TroubleKind
+
+WATCH_SECONDS = 900.0  # often enough for a wallet that nothing waits for
+
+logger = logging.getLogger("refunds.worker")
+
+
+class Wallets(Protocol):
+    """Where what a chain shows of a wallet is compared with our books; it pauses wallets and calls people."""
+
+    def watch(self, chain_id: int, address: str, view: WalletView | None, dispute: str | None) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -21,6 +35,21 @@ class ConfiguredChain:
     signer: KeystoreSigner
     gateway: EvmChain
 
+    def watch(self, wallets: Wallets) -> None:
+        """Look at the wallet as the pump does while payouts are open; say what keeps it from working."""
+        chain_id, wallet = self.settings.chain_id, self.settings.wallet
+        for trouble in self.troubles():
+            cause = {"rail": "crypto", "entry": trouble.entry, "cause": trouble.told}
+            logger.error("rail.unready", extra=cause)
+        try:
+            view = self.gateway.view().model_copy(update={"has_code": self.gateway.wallet_has_code()})
+        except EndpointsDisagree as error:
+            wallets.watch(chain_id, wallet, None, error.message)
+        except TryAgain:
+            return  # told above; the wallet can do nothing meanwhile
+        else:
+            wallets.watch(chain_id, wallet, view, None)
+
     def troubles(self) -> Iterator[Trouble]:
         """Look at key and endpoints; `entry` names the field from the top of the file, as `chains.0.wallet`."""
         table = f"chains.{self.position}"
@@ -30,6 +59,16 @@ class ConfiguredChain:
             yield Trouble(TroubleKind.MISCONFIGURED, f"{table}.wallet", f"REFUNDS_KEYSTORE: {error.message}")
         for it in self.gateway.inspect():
             yield Trouble(it.kind, f"{table}.{it.entry}", it.told)
+
+
+async def keep_watch(
+    chains: Sequence[ConfiguredChain], wallets: Wallets, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> None:
+    """Look at every wallet again and again, from the start on: at one without open payouts nobody else looks."""
+    while True:
+        for chain in chains:
+            await asyncio.to_thread(chain.watch, wallets)
+        await pause(WATCH_SECONDS)
 
 
 def load(settings: Settings) -> tuple[ConfiguredChain, ...]:

@@ -1,5 +1,6 @@
 """A worker does not start on settings that an answer proves wrong; weather does not keep it from starting."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from cli.exits import Exit
 from config import MissingSettingsError, Settings
 from devstack.chain import Anvil, anvil_command, deposit_address, free_port, wallet
 from devstack.keystore import write_keystore
+from domain.transfers import WalletView
 from gateways.evm.trouble import TroubleKind
 from tests.cli.shell import Shell
 from tests.gateways.evm.local_chain import LocalChain
@@ -192,3 +194,58 @@ def test_code_at_the_wallet_is_told_and_does_not_keep_the_worker_from_starting(
         assert kinds(file, monkeypatch) == {TroubleKind.WALLET_HAS_CODE}
     finally:
         local.set_code(wallet().address, "0x")
+
+
+class Books:
+    """Keeps what it is told of a wallet."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[WalletView | None, str | None]] = []
+
+    def watch(self, chain_id: int, address: str, view: WalletView | None, dispute: str | None) -> None:
+        assert (chain_id, address) == (31337, wallet().address)
+        self.told.append((view, dispute))
+
+
+def test_idle_wallet_is_looked_at_again_and_again_with_its_code(
+    file: File, local: LocalChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books, turns = Books(), iter((True, False))
+
+    async def pause(seconds: float) -> None:
+        assert seconds == crypto_rail.WATCH_SECONDS
+        local.set_code(wallet().address, "0xef0100" + 20 * "11")
+        if not next(turns):
+            raise EndOfTest
+
+    try:
+        with pytest.raises(EndOfTest):
+            asyncio.run(crypto_rail.keep_watch(crypto_rail.load(file.settings(monkeypatch)), books, pause))
+    finally:
+        local.set_code(wallet().address, "0x")
+
+    assert [(view and view.has_code, dispute) for view, dispute in books.told] == [(False, None), (True, None)]
+
+
+def test_endpoints_that_contradict_each_other_are_told_and_silent_ones_are_not(
+    file: File, local: LocalChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    books = Books()
+    with UnreliableEndpoint(local.anvil.url) as liar:
+        file.table["rpc_urls"] = [local.anvil.url, liar.url]
+        (chain,) = crypto_rail.load(file.settings(monkeypatch))
+
+        liar.hangs_up("eth_getTransactionCount")
+        chain.watch(books)
+        assert books.told == []
+
+        liar.answers("eth_getTransactionCount", "0xff")
+        chain.watch(books)
+
+    ((view, dispute),) = books.told
+    assert view is None
+    assert "endpoint 2 says 255" in (dispute or "")
+
+
+class EndOfTest(Exception):
+    """Ends what runs for ever."""
