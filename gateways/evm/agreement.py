@@ -71,17 +71,12 @@ class Endpoints:
         """Ask every endpoint, once it proved to serve the chain; `TryAgain` where fewer answer than must."""
 
         def asked(member: Member) -> T:
-            silences = member.endpoint.silences
-            try:
-                member.node.require_chain()
-                return question(member)
-            finally:
-                if member.endpoint.silences != silences:
-                    self._silent_at[member.number] = self._clock()
+            member.node.require_chain()
+            return question(member)
 
         answers: list[Answer[T]] = []
         failures: list[TryAgain] = []
-        for member, outcome in self._each(asked, self._awake()):
+        for member, outcome in self._each(asked, self._awake(self._quorum)):
             if isinstance(outcome, TryAgain):
                 failures.append(outcome)
             else:
@@ -100,24 +95,32 @@ class Endpoints:
         """Ask all at once, however they answer, and whatever chain they serve."""
         return self._each(question, self.members)
 
+    def tell(self, question: Callable[[Member], T]) -> list[T | TryAgain]:
+        """Bring something to all; who was just silent is passed over this time, unless nobody else is left."""
+        return [outcome for _, outcome in self._each(question, self._awake(1))]
+
     def _each(self, question: Callable[[Member], T], members: Sequence[Member]) -> list[tuple[Member, T | TryAgain]]:
         """Ask; the first in the caller's own thread, so that one alone needs no other."""
 
         def settled(member: Member) -> T | TryAgain:
+            silences = member.endpoint.silences
             try:
                 return question(member)
             except TryAgain as error:
                 return error
+            finally:
+                if member.endpoint.silences != silences:
+                    self._silent_at[member.number] = self._clock()
 
         first, *others = members
         waiting = [self._threads.submit(settled, member) for member in others]
         return [(first, settled(first)), *((member, it.result()) for member, it in zip(others, waiting, strict=True))]
 
-    def _awake(self) -> Sequence[Member]:
-        """Return whom to ask: all, or without those that were just silent where that is enough."""
+    def _awake(self, needed: int) -> Sequence[Member]:
+        """Return whom to ask: all, or without those that were just silent where as many as needed are left."""
         since = self._clock() - REST_SECONDS
         awake = [it for it in self.members if self._silent_at.get(it.number, since) <= since]
-        return awake if len(awake) >= self._quorum else self.members
+        return awake if len(awake) >= needed else self.members
 
     def agreed(self, what: str, question: Callable[[Node], T]) -> T:
         """Return what all answers say alike; `EndpointsDisagree` where they differ."""

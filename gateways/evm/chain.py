@@ -105,7 +105,7 @@ class EvmChain:
             is_ours = reply.result == HexBytes(keccak(raw)).to_0x_hex()
             return SendAnswer.SEEN if is_ours else SendAnswer.UNCLEAR
 
-        answers = [outcome for _, outcome in self._endpoints.each(send)]
+        answers = self._endpoints.tell(send)
         return likeliest([SendAnswer.UNCLEAR if isinstance(it, TryAgain) else it for it in answers])
 
     def look(self, outgoing: Outgoing, tx_hash: str, view: WalletView | None = None) -> Sighting:

@@ -13,6 +13,16 @@ Pair = tuple[UnreliableEndpoint, UnreliableEndpoint]
 RECEIPT, BLOCK, COUNT = "eth_getTransactionReceipt", "eth_getBlockByNumber", "eth_getTransactionCount"
 
 
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def paid(chain: EvmChain, local: LocalChain) -> str:
     """Send a payout and wait until it is in a block; return its hash."""
     signed = chain.sign(transfer(chain))

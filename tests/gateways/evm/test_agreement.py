@@ -8,7 +8,7 @@ from domain.transfers import WalletView
 from gateways.evm.agreement import REST_SECONDS
 from gateways.evm.chain import EvmChain
 from gateways.evm.signer import KeystoreSigner
-from tests.gateways.evm.lies import BLOCK, COUNT, RECEIPT, Pair, changed, falls_behind, paid
+from tests.gateways.evm.lies import BLOCK, COUNT, RECEIPT, Clock, Pair, changed, falls_behind, paid
 from tests.gateways.evm.local_chain import FINALITY_BLOCKS, LocalChain, chain_settings
 from tests.gateways.evm.payouts import outgoing
 from tests.gateways.evm.unreliable import UnreliableEndpoint
@@ -172,16 +172,6 @@ def test_code_at_the_wallet_that_one_alone_sees_is_no_answer(
 
     with pytest.raises(EndpointsDisagree, match="the code at"):
         chain_of_two.wallet_has_code()
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_with_a_quorum_the_rail_goes_on_without_a_silent_endpoint_which_rests(

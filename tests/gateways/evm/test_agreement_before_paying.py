@@ -8,9 +8,11 @@ import pytest
 from domain.errors import EndpointsDisagree, NeedsOperator, TryAgain
 from domain.payments import ChainPayment, Settlement
 from domain.transfers import SendAnswer
+from gateways.evm.agreement import REST_SECONDS
 from gateways.evm.chain import EvmChain
-from tests.gateways.evm.lies import RECEIPT, Pair, changed, falls_behind
-from tests.gateways.evm.local_chain import LocalChain, reference
+from gateways.evm.signer import KeystoreSigner
+from tests.gateways.evm.lies import RECEIPT, Clock, Pair, changed, falls_behind
+from tests.gateways.evm.local_chain import LocalChain, chain_settings, reference
 from tests.gateways.evm.payouts import KEEPS_COUNT, outgoing, signed_otherwise, transfer
 from tests.gateways.evm.unreliable import UnreliableEndpoint
 
@@ -108,6 +110,28 @@ def test_bytes_reach_the_chain_although_one_endpoint_takes_none(
     assert chain_of_two.broadcast(signed.raw) == SendAnswer.SEEN
     local.mined_in(signed.tx_hash)
     assert [it.asked.count("eth_sendRawTransaction") for it in pair] == [1, 1]
+
+
+def test_bytes_pass_over_an_endpoint_that_was_just_silent_but_not_over_the_last_one(
+    pair: Pair, liar: UnreliableEndpoint, signer: KeystoreSigner
+) -> None:
+    clock = Clock()
+    chain = EvmChain(chain_settings(*(it.url for it in pair)), signer, clock)
+    signed = chain.sign(transfer(chain))
+    liar.hangs_up("eth_sendRawTransaction")
+
+    def sends() -> tuple[int, int]:
+        chain.broadcast(signed.raw)
+        (honest,) = (it for it in pair if it is not liar)
+        return honest.asked.count("eth_sendRawTransaction"), liar.asked.count("eth_sendRawTransaction")
+
+    assert [sends(), sends()] == [(1, 1), (2, 1)]
+    clock.now += REST_SECONDS
+    assert sends() == (3, 2)
+    for endpoint in pair:
+        endpoint.hangs_up("eth_sendRawTransaction")
+    clock.now += REST_SECONDS
+    assert [sends(), sends()] == [(4, 3), (5, 4)]
 
 
 def test_bytes_can_never_be_sent_only_when_all_say_so(

@@ -7,22 +7,13 @@ import pytest
 from gateways.evm.chain import EvmChain
 from gateways.evm.node import CHAIN_ID_SECONDS
 from gateways.evm.signer import KeystoreSigner
+from tests.gateways.evm.lies import Clock
 from tests.gateways.evm.local_chain import FINALITY_BLOCKS, LocalChain, chain_settings
 from tests.gateways.evm.payouts import outgoing, transfer
 from tests.gateways.evm.unreliable import UnreliableEndpoint
 
 PAYOUTS = 4
 SEND, RECEIPT, BLOCK = "eth_sendRawTransaction", "eth_getTransactionReceipt", "eth_getBlockByNumber"
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
