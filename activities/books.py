@@ -79,7 +79,9 @@ class Booked(Protocol):
 
     def stray_nonces(self, chain_id: int, wallet: str, below: int, limit: int) -> list[int]: ...
 
-    def likely(self, chain_id: int, to: str | None, amount_base_units: int) -> tuple[LikelyRefund, ...]: ...
+    def likely(
+        self, chain_id: int, to: str | None, asset: str, amount_base_units: int
+    ) -> tuple[LikelyRefund, ...]: ...
 
     def judge_refunds(self, moment: Moment) -> list[Judgement]: ...
 
@@ -216,9 +218,9 @@ class BooksActivities:
         for nonce in self._booked.stray_nonces(chain_id, wallet, below, STRAYS_MAX):
             transfer = chain.find_transfer(nonce)
             moved = transfer is not None and transfer.succeeded
-            likely = (
-                self._booked.likely(chain_id, transfer.to, transfer.amount_base_units) if moved and transfer else ()
-            )
+            likely: tuple[LikelyRefund, ...] = ()
+            if transfer is not None and moved:
+                likely = self._booked.likely(chain_id, transfer.to, transfer.asset, transfer.amount_base_units)
             judged.append(judge_stray_transfer(chain_id, wallet, nonce, transfer, likely))
         return judged
 

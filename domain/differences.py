@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from domain.money import NATIVE
 from domain.payouts import PAID, PayoutStatus
 from domain.refunds import RefundStatus
 
@@ -87,6 +88,7 @@ class BookedPayout:
     chain_id: int | None = None
     wallet: str | None = None
     destination: str | None = None
+    asset: str = NATIVE
     nonce: int | None = None
     tx_hashes: tuple[str, ...] = ()
 
@@ -126,7 +128,10 @@ class ProviderRefund:
 
 @dataclass(frozen=True, kw_only=True)
 class SentTransfer:
-    """One chain transaction that a wallet signed and a block holds."""
+    """One chain transaction that a wallet signed and a block holds, by the first thing that left the wallet in it.
+
+    A token's movement is what its log tells. Where nothing left, `amount_base_units` is 0 and `to` is who was called.
+    """
 
     tx_hash: str
     nonce: int | None
@@ -135,11 +140,14 @@ class SentTransfer:
     succeeded: bool
     is_final: bool
     block_number: int
+    asset: str = NATIVE
+    more_count: int = 0
+    """How many more things left the wallet in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LikelyRefund:
-    """A refund to the receiver, and of the amount, of a transfer that none of our payouts sent."""
+    """A refund to the receiver, and of the asset and amount, of a transfer that none of our payouts sent."""
 
     refund_id: str
     deposit_id: str

@@ -15,12 +15,13 @@ RefundError
 │       ├── AlreadyDecided        an earlier decision stands
 │       └── KeyInUse              the same call is being worked on
 ├── NeedsOperator         a person must look: carries the reason that the refund will show
+│   └── BytesDiffer           signed bytes do not say what they are for: the wallet stops
 └── TryAgain              time can mend it: provider, chain or database did not answer clearly
     ├── NotReady              asked too early, nothing is wrong
     └── EndpointsDisagree     endpoints of one chain contradict each other: nothing is decided meanwhile
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 
 class RefundError(Exception):
@@ -184,6 +185,14 @@ class NeedsOperator(RefundError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class BytesDiffer(NeedsOperator):
+    """Signed bytes say something else than what they are for; they must never be sent, and their wallet must stop."""
+
+    def __init__(self, chain_name: str, differences: Sequence[str]) -> None:
+        super().__init__("rail_stopped", f"The signed bytes on {chain_name} differ: {', '.join(differences)}.")
+        self.differences = tuple(differences)
 
 
 class TryAgain(RefundError):

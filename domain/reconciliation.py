@@ -79,14 +79,15 @@ def compare_chain_payout(
         return UnderWay(payout.refund_id) if payout.status in MAY_STILL_LAND else None
     if not landed.is_final:
         return UnderWay(payout.refund_id)
-    is_cancelling = landed.amount_base_units == 0 and landed.to == payout.wallet
-    if not landed.succeeded or is_cancelling:
+    # A cancelling one moves nothing, nor does a token that answers false or refuses without failing.
+    if not landed.succeeded or landed.amount_base_units == 0:
         if payout.status == PayoutStatus.SUCCEEDED:
             return _of(DifferenceKind.BOOKED_NOT_PAID, payout, landed=landed)
         return UnderWay(payout.refund_id) if payout.status in MAY_STILL_LAND else None
     if deposit.paid_besides(payout) is not None:
         return _of(DifferenceKind.PAID_TWICE, payout, landed=landed)
-    if landed.amount_base_units != payout.amount:
+    moved = (landed.asset, landed.amount_base_units, landed.more_count)
+    if moved != (payout.asset, payout.amount, 0):
         return _of(DifferenceKind.AMOUNT_DIFFERS, payout, landed=landed)
     if landed.to != payout.destination:
         return _of(DifferenceKind.DESTINATION_DIFFERS, payout, landed=landed)
@@ -253,7 +254,9 @@ def _evidence_of_refund(seen: ProviderRefund) -> dict[str, Any]:
 def _evidence_of_transfer(transfer: SentTransfer) -> dict[str, Any]:
     return {
         "tx_hash": transfer.tx_hash,
+        "seen_asset": transfer.asset,
         "seen_amount": str(transfer.amount_base_units),
+        "seen_more": transfer.more_count,
         "seen_success": transfer.succeeded,
         "block_number": transfer.block_number,
     }

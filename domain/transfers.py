@@ -107,5 +107,7 @@ class Sighting(BaseModel):
     block_number: int | None = None
     block_hash: str | None = None
     succeeded: bool | None = None
+    moved_otherwise: str | None = None
+    """In words, what a token moved instead of what was asked; then it has not succeeded."""
     is_final: bool = False
     is_buried: bool = False

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.orm import Session
 
 from domain.differences import BookedDeposit, BookedPayout, BookedRefund, Judgement, LikelyRefund, Moment
+from domain.money import NATIVE
 from domain.payouts import MAY_STILL_LAND, PAID, PayoutStatus
 from domain.policy import Policy
 from domain.reconciliation import compare_books, compare_hold, compare_progress, patience
@@ -98,12 +99,16 @@ class Booked:
                 expected = max(expected, (nonce or 0) + 1)
             return strays[:limit]
 
-    def likely(self, chain_id: int, to: str | None, amount_base_units: int) -> tuple[LikelyRefund, ...]:
-        """Find the refunds to this receiver and of this amount, newest first: one of them may be what was paid."""
+    def likely(self, chain_id: int, to: str | None, asset: str, amount_base_units: int) -> tuple[LikelyRefund, ...]:
+        """Find the refunds to this receiver of this asset and amount, newest first: one may be what was paid."""
         query = (
             select(Refund)
             .join(Deposit, Deposit.id == Refund.deposit_id)
-            .where(Deposit.chain_id == chain_id, Deposit.amount_base_units == amount_base_units)
+            .where(
+                Deposit.chain_id == chain_id,
+                Deposit.asset == asset,
+                Deposit.amount_base_units == amount_base_units,
+            )
             .order_by(Refund.created_at.desc())
             .limit(1000)
         )
@@ -233,6 +238,7 @@ def _payout(row: Payout, current_attempt: int, hold_state: str | None, tx_hashes
         chain_id=row.chain_id,
         wallet=row.wallet,
         destination=row.destination,
+        asset=row.asset or NATIVE,
         nonce=row.nonce,
         tx_hashes=tx_hashes,
     )

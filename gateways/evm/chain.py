@@ -20,14 +20,15 @@ from domain.transfers import (
     TransferTerms,
     WalletView,
 )
-from gateways.evm import departures, deposits, sightings, trouble
+from gateways.evm import departures, deposits, fees, sightings, tokens, trouble
 from gateways.evm import terms as pricing
 from gateways.evm.agreement import Endpoints, Member, likeliest
 from gateways.evm.answers import read_send_error
 from gateways.evm.evidence import agreed
-from gateways.evm.guard import require_faithful, require_sane
-from gateways.evm.settings import ChainSettings, checksummed
+from gateways.evm.guard import require_faithful, require_sane, require_sane_cancel
+from gateways.evm.settings import PLAIN_TRANSFER_GAS, ChainSettings, checksummed
 from gateways.evm.signer import Signer
+from gateways.evm.transactions import TYPES, unsigned
 
 
 class EvmChain:
@@ -67,14 +68,14 @@ class EvmChain:
     def terms(self, outgoing: Outgoing) -> TransferTerms:
         """Quote a transfer from the wallet now. `NeedsOperator` where all say that the receiver refuses the money."""
         try:
-            receiver = checksummed(outgoing.to)
+            checked = outgoing.model_copy(update={"to": checksummed(outgoing.to)})
         except ValueError:
             raise InvalidRequest("to", "address", "must be an address in EIP-55 form.") from None
 
         def quoted(member: Member) -> TransferTerms:
-            return pricing.terms(member.endpoint, member.node, self._settings, receiver, outgoing.amount_base_units)
+            return pricing.terms(member.endpoint, member.node, self._settings, checked)
 
-        quotes = [it.value for it in self._endpoints.judged(f"whether {receiver} can be paid", quoted)]
+        quotes = [it.value for it in self._endpoints.judged(f"whether {checked.to} can be paid", quoted)]
         # Too little gas would burn the fee and pay nobody; what is not used of too much costs nothing.
         return quotes[0].model_copy(update={"gas": max(it.gas for it in quotes)})
 
@@ -87,12 +88,38 @@ class EvmChain:
         wallet = self._settings.wallet
         return self._endpoints.agreed(f"the code at {wallet}", lambda node: node.code(wallet)) != deposits.NO_CODE
 
+    def token_balance(self, asset: str) -> int:
+        """Return how much of a listed token the wallet owns, the least that any endpoint tells."""
+        wallet = self._settings.wallet
+        told = self._endpoints.ask(lambda it: tokens.balance(it.node, self._settings, asset, wallet))
+        return min(it.value for it in told)
+
+    def raised(self, terms: TransferTerms) -> TransferTerms | None:
+        """Return terms that replace these at every node; None at the cap, where the old bytes go on being sent."""
+        markets = self._endpoints.ask(lambda it: fees.market(it.node, self._settings))
+        return fees.raised(terms, markets[0].value, fees.caps(self._settings))
+
     def sign(self, transfer: Transfer) -> SignedTransfer:
         """Sign once; store the bytes before they are sent. Asks no endpoint."""
         require_sane(transfer, self._settings)
-        signed = self._signer.sign(transfer)
-        require_faithful(transfer, signed, self._settings)
+        return self._signed(transfer)
+
+    def sign_cancel(self, transfer: Transfer) -> SignedTransfer:
+        """Sign what closes a nonce: nothing, to the wallet itself, with just the gas that this takes."""
+        terms = transfer.terms.model_copy(update={"gas": PLAIN_TRANSFER_GAS})
+        cancelling = transfer.model_copy(update={"terms": terms})
+        require_sane_cancel(cancelling, self._settings)
+        return self._signed(cancelling)
+
+    def _signed(self, transfer: Transfer) -> SignedTransfer:
+        transaction_type = TYPES[self._settings.transaction_type]
+        signed = self._signer.sign(unsigned(transfer, transfer.nonce, transfer.terms, transaction_type))
+        require_faithful(transfer, transfer.nonce, signed, self._settings, transfer.terms)
         return signed
+
+    def require_faithful(self, outgoing: Outgoing, nonce: int, signed: SignedTransfer) -> None:
+        """Read stored bytes once more before they are first sent; `BytesDiffer` must stop the wallet."""
+        require_faithful(outgoing, nonce, signed, self._settings)
 
     def broadcast(self, raw: bytes) -> SendAnswer:
         """Hand signed bytes to every endpoint, once. Any trouble is `UNCLEAR`: they may be in the pool."""
@@ -136,7 +163,7 @@ class EvmChain:
 
     def read_transfer(self, tx_hash: str) -> SentTransfer | None:
         """Tell what a chain transaction moved and how final it is; None where no block holds it."""
-        return departures.read_transfer(self._endpoints, tx_hash)
+        return departures.read_transfer(self._endpoints, self._settings, tx_hash)
 
     def find_transfer(self, nonce: int) -> SentTransfer | None:
         """Find what the wallet sent under a nonce; None where no endpoint can tell any more."""

@@ -9,15 +9,17 @@ from dataclasses import dataclass, replace
 
 from domain.differences import SentTransfer
 from domain.errors import TryAgain
+from domain.money import NATIVE
 from gateways.evm.agreement import Answer, Endpoints
-from gateways.evm.node import ChainTransaction, Node
+from gateways.evm.node import ChainTransaction, Node, Receipt
+from gateways.evm.outcomes import transfers_from
 from gateways.evm.settings import ChainSettings, checksummed
 
 
-def read_transfer(endpoints: Endpoints, tx_hash: str) -> SentTransfer | None:
+def read_transfer(endpoints: Endpoints, settings: ChainSettings, tx_hash: str) -> SentTransfer | None:
     """Read one chain transaction with what became of it; None where no endpoint has it in a block of its chain."""
     what = f"chain transaction {tx_hash}"
-    answers = endpoints.ask(lambda member: _read_transfer(member.node, tx_hash))
+    answers = endpoints.ask(lambda member: _read_transfer(member.node, settings.wallet, tx_hash))
     shown = [Answer(it.member, it.value) for it in answers if it.value is not None]
     if not shown:
         return None
@@ -47,7 +49,7 @@ def find_transfer(endpoints: Endpoints, settings: ChainSettings, nonce: int) -> 
             silence = error
             continue
         if tx_hash is not None:
-            found = read_transfer(endpoints, tx_hash)
+            found = read_transfer(endpoints, settings, tx_hash)
             if found is None or found.nonce == nonce:
                 return found
     if silence is not None:
@@ -63,7 +65,7 @@ class _Placed:
     block_hash: str
 
 
-def _read_transfer(node: Node, tx_hash: str) -> _Placed | None:
+def _read_transfer(node: Node, wallet: str, tx_hash: str) -> _Placed | None:
     receipt = node.receipt(tx_hash)
     if receipt is None:
         return None
@@ -72,7 +74,7 @@ def _read_transfer(node: Node, tx_hash: str) -> _Placed | None:
     if transaction is None or not node.is_canonical(receipt.block_number, receipt.block_hash):
         return None
     is_final = receipt.block_number <= heights.final
-    return _Placed(_told(transaction, receipt.block_number, receipt.status == 1, is_final), receipt.block_hash)
+    return _Placed(_told(wallet, transaction, receipt, is_final=is_final), receipt.block_hash)
 
 
 def _find(node: Node, wallet: str, nonce: int) -> str | None:
@@ -115,13 +117,24 @@ def _is_used(node: Node, wallet: str, nonce: int, block_number: int) -> bool | N
     return None if count is None else count > nonce
 
 
-def _told(transaction: ChainTransaction, block_number: int, succeeded: bool, is_final: bool) -> SentTransfer:
+def _told(wallet: str, transaction: ChainTransaction, receipt: Receipt, *, is_final: bool) -> SentTransfer:
+    """Tell what left the wallet: coins, and tokens by their own logs, whatever contract was called for it.
+
+    Who signs one chain transaction can move several things by it; the first is told, with how many more there were.
+    Where nothing left, the receiver is whoever was called, and the amount is nothing.
+    """
+    to = None if transaction.to is None else checksummed(transaction.to)
+    moved = [(NATIVE, to, transaction.value)] if transaction.value > 0 else []
+    moved += transfers_from(receipt, wallet)
+    asset, receiver, amount = moved[0] if moved else (NATIVE, to, 0)
     return SentTransfer(
         tx_hash=transaction.hash,
         nonce=transaction.nonce,
-        to=None if transaction.to is None else checksummed(transaction.to),
-        amount_base_units=transaction.value,
-        succeeded=succeeded,
+        to=receiver,
+        asset=asset,
+        amount_base_units=amount,
+        more_count=max(0, len(moved) - 1),
+        succeeded=receipt.status == 1,
         is_final=is_final,
-        block_number=block_number,
+        block_number=receipt.block_number,
     )

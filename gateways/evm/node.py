@@ -58,6 +58,7 @@ class ChainTransaction(_Answer):
 class Log(_Answer):
     """One event that a contract wrote."""
 
+    address: LowerAddress
     topics: tuple[Hash, ...]
     data: HexBytes
 
@@ -68,6 +69,7 @@ class Receipt(_Answer):
     transaction_hash: Hash
     block_hash: Hash
     block_number: Quantity
+    to: LowerAddress | None = None
     status: Annotated[Quantity, Field(le=1)]
     gas_used: Quantity
     logs: tuple[Log, ...] = ()
@@ -197,6 +199,17 @@ class Node:
             raise TryAgain(f"{self._endpoint.name} refused eth_getCode: {reply.error}")
         return self._bytes(reply.result)
 
+    def try_call(self, to: str, data: bytes, *, sender: str | None = None) -> bytes | str:
+        """Run a call without sending it: what it answers, or the node's error in its words, as of a revert."""
+        fields = {"to": to, "data": "0x" + data.hex()} | ({} if sender is None else {"from": sender})
+        reply = self._endpoint.ask("eth_call", fields, "latest")
+        if reply.error is not None:
+            return reply.error
+        try:
+            return bytes.fromhex(self._bytes(reply.result).removeprefix("0x"))
+        except ValueError:
+            raise self.malformed() from None
+
     def transaction_count(self, address: str, block: str) -> int:
         return self._number("eth_getTransactionCount", address, block)
 
@@ -220,6 +233,9 @@ class Node:
 
     def balance(self, address: str) -> int:
         return self._number("eth_getBalance", address, "latest")
+
+    def gas_price(self) -> int:
+        return self._number("eth_gasPrice")
 
     def fee_history(self, blocks: int, percentile: int) -> FeeHistory:
         return self._read(FeeHistory, self._endpoint.call("eth_feeHistory", hex(blocks), "latest", [percentile]))

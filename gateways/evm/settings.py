@@ -148,6 +148,11 @@ class ChainSettings(BaseModel):
         """Return the token at an address in EIP-55 form; None for the native coin and for any other contract."""
         return next((token for token in self.tokens if token.address == asset), None)
 
+    def gas_cap_of(self, asset: str) -> int:
+        """Return how much gas a transfer of the coin or of a token may take."""
+        token = self.token(asset)
+        return self.gas_cap if token is None or token.gas_cap is None else token.gas_cap
+
     @property
     def secrets(self) -> list[str]:
         """Return what may be a key in the addresses of endpoints: providers put it into path, query or user."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from domain.errors import TryAgain
 from domain.transfers import ForeignUse, Outgoing, Sighting, WalletView
+from gateways.evm import outcomes
 from gateways.evm.agreement import Answer, Endpoints, Member
 from gateways.evm.node import Heights, Receipt
 
@@ -126,7 +127,8 @@ def sighting(receipt: Receipt | None, outgoing: Outgoing, final_block: int, buri
         is_mined=True,
         block_number=receipt.block_number,
         block_hash=receipt.block_hash,
-        succeeded=receipt.status == 1,
+        succeeded=outcomes.succeeded(receipt, outgoing),
+        moved_otherwise=outcomes.moved_otherwise(receipt, outgoing),
         is_final=receipt.block_number <= final_block,
         is_buried=receipt.block_number <= buried_block,
     )

@@ -11,16 +11,15 @@ from eth_account.signers.local import LocalAccount
 
 from domain.errors import NeedsOperator
 from domain.refunds import StatusReason
-from domain.transfers import SignedTransfer, Transfer
+from domain.transfers import SignedTransfer
 from gateways.evm.settings import checksummed
-
-DYNAMIC_FEE_TYPE = 2  # EIP-1559: its signature covers the chain id, so the bytes are worth nothing elsewhere
+from gateways.evm.transactions import TYPES, Unsigned
 
 
 class Signer(Protocol):
-    """Turns one transfer into signed bytes. A key service signs with another number each time: sign once."""
+    """Turns one chain transaction into signed bytes. A key service signs with another number each time: sign once."""
 
-    def sign(self, transfer: Transfer) -> SignedTransfer: ...
+    def sign(self, unsigned: Unsigned) -> SignedTransfer: ...
 
 
 class KeystoreSigner:
@@ -40,23 +39,13 @@ class KeystoreSigner:
         """Decrypt the key, which takes about a second; again is free."""
         self._unlocked()
 
-    def sign(self, transfer: Transfer) -> SignedTransfer:
-        """Sign a transfer of the native coin as an EIP-1559 chain transaction without data."""
-        if transfer.wallet != self._wallet:
-            raise _stopped(f"This key belongs to {self._wallet} and not to {transfer.wallet}.")
-        signed = self._unlocked().sign_transaction(
-            {
-                "type": DYNAMIC_FEE_TYPE,
-                "chainId": transfer.chain_id,
-                "nonce": transfer.nonce,
-                "to": bytes.fromhex(transfer.to.removeprefix("0x")),
-                "value": transfer.amount_base_units,
-                "data": b"",
-                "gas": transfer.terms.gas,
-                "maxFeePerGas": transfer.terms.max_fee_per_gas_wei,
-                "maxPriorityFeePerGas": transfer.terms.max_priority_fee_per_gas_wei,
-            }
-        )
+    def sign(self, unsigned: Unsigned) -> SignedTransfer:
+        """Sign what is of a type that we send and bound to a chain; without its id every chain would take it."""
+        if unsigned.sender != self._wallet:
+            raise _stopped(f"This key belongs to {self._wallet} and not to {unsigned.sender}.")
+        if unsigned.type not in TYPES.values() or unsigned.chain_id < 1:
+            raise _stopped(f"Nothing of type {unsigned.type} for chain {unsigned.chain_id} is signed.")
+        signed = self._unlocked().sign_transaction(unsigned.fields)
         return SignedTransfer(tx_hash=signed.hash.to_0x_hex(), raw=bytes(signed.raw_transaction))
 
     def _unlocked(self) -> LocalAccount:

@@ -35,7 +35,7 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 OLD, YOUNG = NOON - timedelta(hours=2), NOON - timedelta(minutes=5)
 MOMENT = Moment(now=NOON, grace=timedelta(hours=1))
 REFUND = "rf_" + "a" * 24
-WALLET, CUSTOMER, THIEF = "0xWallet", "0xCustomer", "0xThief"
+WALLET, CUSTOMER, THIEF, TOKEN = "0xWallet", "0xCustomer", "0xThief", "0xToken"
 
 WAY, FINE = "under_way", None
 
@@ -206,6 +206,21 @@ CHAIN_CASES: dict[str, tuple[BookedPayout, SentTransfer | None, bool, str | None
     "its nonce was used for something else": (chain_payout("unknown"), None, True, "unowned_payment"),
     "its nonce was cancelled": (chain_payout("canceled"), sent(to=WALLET, amount_base_units=0), True, FINE),
     "another amount": (chain_payout(), sent(amount_base_units=8), True, "amount_differs"),
+    "a token, paid and booked": (chain_payout(asset=TOKEN), sent(asset=TOKEN), True, FINE),
+    "the coin instead of a token": (chain_payout(asset=TOKEN), sent(), True, "amount_differs"),
+    "another token": (chain_payout(asset=TOKEN), sent(asset="0xOther"), True, "amount_differs"),
+    "the amount, and something more": (
+        chain_payout(asset=TOKEN),
+        sent(asset=TOKEN, more_count=1),
+        True,
+        "amount_differs",
+    ),
+    "a token that moved nothing": (
+        chain_payout(asset=TOKEN),
+        sent(to=TOKEN, amount_base_units=0),
+        True,
+        "booked_not_paid",
+    ),
     "another receiver": (chain_payout(), sent(to=THIEF), True, "destination_differs"),
 }
 

@@ -11,9 +11,10 @@ from devstack.chain import (
     wallet,
 )
 from domain.errors import NeedsOperator
-from domain.transfers import SignedTransfer, Transfer
+from domain.transfers import SignedTransfer
 from gateways.evm.chain import EvmChain
 from gateways.evm.signer import KeystoreSigner
+from gateways.evm.transactions import Unsigned
 from tests.gateways.evm.local_chain import FINALITY_BLOCKS, LocalChain, chain_settings
 from tests.gateways.evm.payouts import (
     DELEGATION,
@@ -83,5 +84,5 @@ def test_view_counts_nothing_as_final_while_the_chain_is_shorter_than_finality(
 
 
 class _NeverSigns:
-    def sign(self, transfer: Transfer) -> SignedTransfer:
+    def sign(self, unsigned: Unsigned) -> SignedTransfer:
         raise AssertionError("nothing was to be signed")

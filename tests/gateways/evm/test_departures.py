@@ -1,10 +1,13 @@
 """What left the wallet: by hash, and by nonce where somebody else used its key."""
 
-from devstack.chain import wallet
+from devstack.chain import account, wallet
+from devstack.contracts.contract import Contract, deploy
 from gateways.evm.chain import EvmChain
 from gateways.evm.settings import checksummed
 from tests.gateways.evm.local_chain import FINALITY_BLOCKS, LocalChain
 from tests.gateways.evm.unreliable import UnreliableEndpoint
+
+OWNER = account(4).address
 
 
 def test_a_transfer_is_told_with_receiver_amount_and_finality(chain: EvmChain, local: LocalChain) -> None:
@@ -54,3 +57,42 @@ def test_a_node_that_forgot_old_blocks_finds_nothing_and_says_no_wrong_thing(
     unreliable.refuses("eth_getTransactionCount", "missing trie node")
 
     assert chain_behind.find_transfer(nonce) is None
+
+
+def test_tokens_are_told_by_their_log_with_asset_receiver_and_amount(chain: EvmChain, local: LocalChain) -> None:
+    token, to = _token(local, "UsdtLike"), checksummed(local.fresh_account(7))
+    tx_hash = token.send("transfer", to, 123, sender=wallet().address)
+    nonce = int(local.call("eth_getTransactionByHash", tx_hash)["nonce"], 16)
+    local.finalize()
+
+    for found in (chain.read_transfer(tx_hash), chain.find_transfer(nonce)):
+        assert found is not None
+        assert (found.asset, found.to, found.amount_base_units) == (token.address, to, 123)
+        assert (found.succeeded, found.is_final, found.more_count) == (True, True, 0)
+
+
+def test_what_a_token_takes_for_itself_is_told_as_one_more(chain: EvmChain, local: LocalChain) -> None:
+    token, to = _token(local, "FeeOnTransfer"), checksummed(local.fresh_account(7))
+    tx_hash = token.send("transfer", to, 10_000, sender=wallet().address)
+
+    found = chain.read_transfer(tx_hash)
+
+    assert found is not None
+    assert (found.to, found.amount_base_units, found.more_count) == (to, 9_900, 1)
+
+
+def test_a_call_that_moved_nothing_of_the_wallet_is_told_with_no_amount(chain: EvmChain, local: LocalChain) -> None:
+    token = _token(local, "FalseReturning")
+    token.send("set_refuses", True, sender=OWNER)
+    tx_hash = token.send("transfer", local.fresh_account(7), 123, sender=wallet().address)
+
+    found = chain.read_transfer(tx_hash)
+
+    assert found is not None
+    assert (found.to, found.amount_base_units, found.succeeded) == (token.address, 0, True)
+
+
+def _token(local: LocalChain, name: str) -> Contract:
+    token = deploy(local.call, name, sender=OWNER)
+    token.send("mint", wallet().address, 1_000_000, sender=OWNER)
+    return token

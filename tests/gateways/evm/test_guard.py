@@ -14,9 +14,10 @@ from devstack.chain import (
     depositor,
     wallet,
 )
-from domain.errors import NeedsOperator
+from domain.errors import BytesDiffer, NeedsOperator
 from domain.transfers import SignedTransfer, Transfer, TransferTerms
 from gateways.evm.chain import EvmChain
+from gateways.evm.transactions import Unsigned
 from tests.gateways.evm.local_chain import DEPOSIT_WEI, LocalChain, chain_settings
 from tests.gateways.evm.payouts import signed_as_legacy, signed_otherwise, transfer
 
@@ -71,15 +72,15 @@ def test_signing_refuses_what_the_settings_do_not_allow(
 @pytest.mark.parametrize(
     ("tamper", "why"),
     [
-        pytest.param(lambda t, _: signed_otherwise(t, to=account(8).address), "changed its to", id="receiver"),
-        pytest.param(lambda t, _: signed_otherwise(t, value=1), "changed its value", id="amount"),
-        pytest.param(lambda t, _: signed_otherwise(t, nonce=t.nonce + 1), "changed its nonce", id="nonce"),
-        pytest.param(lambda t, _: signed_otherwise(t, data=b"x"), "changed its data", id="data"),
-        pytest.param(lambda t, _: signed_otherwise(t, chainId=1), "changed its chainId", id="chain"),
-        pytest.param(lambda t, _: signed_otherwise(t, key=account(8).key), "changed its signer", id="key"),
+        pytest.param(lambda t, _: signed_otherwise(t, to=account(8).address), "their to is not", id="receiver"),
+        pytest.param(lambda t, _: signed_otherwise(t, value=1), "their value is not", id="amount"),
+        pytest.param(lambda t, _: signed_otherwise(t, nonce=t.nonce + 1), "their nonce is not", id="nonce"),
+        pytest.param(lambda t, _: signed_otherwise(t, data=b"x"), "their data is not", id="data"),
+        pytest.param(lambda t, _: signed_otherwise(t, chainId=1), "their chain_id is not", id="chain"),
+        pytest.param(lambda t, _: signed_otherwise(t, key=account(8).key), "their sender is not", id="key"),
         pytest.param(lambda _, s: s.model_copy(update={"tx_hash": "0x"}), "hash", id="hash"),
-        pytest.param(lambda t, _: signed_as_legacy(t), "changed its type", id="a legacy type without chain id"),
-        pytest.param(lambda _, s: s.model_copy(update={"raw": b""}), "changed its type", id="no bytes"),
+        pytest.param(lambda t, _: signed_as_legacy(t), "of a type that binds", id="a legacy type without chain id"),
+        pytest.param(lambda _, s: s.model_copy(update={"raw": b""}), "of a type that binds", id="no bytes"),
     ],
 )
 def test_signing_refuses_bytes_that_are_not_what_was_asked(
@@ -91,7 +92,7 @@ def test_signing_refuses_bytes_that_are_not_what_was_asked(
     wanted = transfer(chain)
     tampered = tamper(wanted, chain.sign(wanted))
 
-    with pytest.raises(NeedsOperator, match=why):
+    with pytest.raises(BytesDiffer, match=why):
         EvmChain(chain_settings(local.anvil.url), _AlwaysAnswers(tampered)).sign(wanted)
 
 
@@ -99,5 +100,5 @@ class _AlwaysAnswers:
     def __init__(self, signed: SignedTransfer) -> None:
         self._signed = signed
 
-    def sign(self, transfer: Transfer) -> SignedTransfer:
+    def sign(self, unsigned: Unsigned) -> SignedTransfer:
         return self._signed

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,17 +10,20 @@ import pytest
 from devstack.chain import account, wallet
 from devstack.keystore import write_keystore
 from domain.errors import NeedsOperator
-from domain.transfers import Transfer, TransferTerms
 from gateways.evm.signer import KeystoreSigner
+from gateways.evm.transactions import Unsigned
 
-TERMS = TransferTerms(gas=21_000, max_fee_per_gas_wei=10**10, max_priority_fee_per_gas_wei=10**9)
-TRANSFER = Transfer(
+UNSIGNED = Unsigned(
+    sender=wallet().address,
+    type=2,
     chain_id=31337,
-    wallet=wallet().address,
     nonce=0,
     to=account(1).address,
-    amount_base_units=1,
-    terms=TERMS,
+    value=1,
+    data=b"",
+    gas=21_000,
+    max_fee_per_gas_wei=10**10,
+    max_priority_fee_per_gas_wei=10**9,
 )
 
 
@@ -47,11 +51,11 @@ def test_constructor_opens_no_file(tmp_path: Path) -> None:
 
 def test_first_signature_unlocks_and_the_files_are_read_once(files: tuple[Path, Path]) -> None:
     signer = KeystoreSigner(*files, wallet().address)
-    first = signer.sign(TRANSFER)
+    first = signer.sign(UNSIGNED)
     for file in files:
         file.unlink()
 
-    assert signer.sign(TRANSFER) == first
+    assert signer.sign(UNSIGNED) == first
 
 
 def test_key_is_never_shown(files: tuple[Path, Path]) -> None:
@@ -122,4 +126,12 @@ def test_transfer_of_another_wallet_is_not_signed(files: tuple[Path, Path]) -> N
     signer = KeystoreSigner(*files, wallet().address)
 
     with pytest.raises(NeedsOperator, match="belongs to"):
-        signer.sign(TRANSFER.model_copy(update={"wallet": account(1).address}))
+        signer.sign(replace(UNSIGNED, sender=account(1).address))
+
+
+@pytest.mark.parametrize("changes", [{"type": 1}, {"type": 3}, {"chain_id": 0}], ids=str)
+def test_only_types_that_bind_bytes_to_a_chain_are_signed(changes: dict[str, int], files: tuple[Path, Path]) -> None:
+    signer = KeystoreSigner(*files, wallet().address)
+
+    with pytest.raises(NeedsOperator, match="is signed"):
+        signer.sign(replace(UNSIGNED, **changes))
