@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from domain.differences import ProviderRefund, SentTransfer
+from domain.money import NATIVE
 from domain.transfers import WalletView
 from tests.ledger.scene import COIN, SENDER, Scene
 
@@ -45,11 +46,20 @@ class Outside:
         fields["created_at"] = self.scene.clock() - HOUR
         self.refunds.insert(0, ProviderRefund(ref=ref, payment_intent=payment, **(fields | changes)))
 
-    def sends(self, nonce: int, *, to: str = SENDER, amount: int = 25 * COIN, tx_hash: str | None = None) -> None:
+    def sends(
+        self,
+        nonce: int,
+        *,
+        to: str = SENDER,
+        asset: str = NATIVE,
+        amount: int = 25 * COIN,
+        tx_hash: str | None = None,
+    ) -> None:
         self.transfers[tx_hash or f"0x{nonce:064x}"] = SentTransfer(
             tx_hash=tx_hash or f"0x{nonce:064x}",
             nonce=nonce,
             to=to,
+            asset=asset,
             amount_base_units=amount,
             succeeded=True,
             is_final=True,

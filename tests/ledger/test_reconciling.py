@@ -158,6 +158,13 @@ def stolen(outside: Outside) -> tuple[None, None]:
     return None, None
 
 
+def sent_in_a_token(outside: Outside) -> tuple[None, None]:
+    """As many units of something else than was paid in are nobody's refund."""
+    paid_coins(outside)
+    outside.sends(1, asset="0x" + "aa" * 20)
+    return None, None
+
+
 def sent_unrecorded(outside: Outside) -> tuple[str, str]:
     """A transfer of ours that a restored database does not know."""
     scene = outside.scene
@@ -214,6 +221,7 @@ PLANTS: dict[str, tuple[Callable[[Outside], tuple[str | None, str | None]], list
     "refunded outside after we paid": (paid_again, ["paid_twice"]),
     "coins sent again with the wallet's key": (sent_again, ["paid_twice"]),
     "coins stolen with the wallet's key": (stolen, ["unowned_payment"]),
+    "as much of a token as coins were paid in": (sent_in_a_token, ["unowned_payment"]),
     "coins sent that the books forgot": (sent_unrecorded, ["paid_not_booked"]),
     "a chain payout edited to another receiver": (redirected, ["destination_differs"]),
     "a refund that nobody moves": (forgotten, ["refund_without_progress"]),
