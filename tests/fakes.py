@@ -194,6 +194,7 @@ class FakeChain:
             tx_hash=tx_hash,
             nonce=transfer.nonce,
             to=transfer.to,
+            asset=transfer.asset,
             amount_base_units=transfer.amount_base_units,
             succeeded=bool(seen.succeeded),
             is_final=seen.is_final,

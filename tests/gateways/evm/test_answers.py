@@ -111,6 +111,23 @@ from gateways.evm.answers import is_history_missing, is_revert, read_send_error
         pytest.param("NonceGap, Future nonce. Expected nonce: 10", SendAnswer.UNCLEAR, id="a gap may close"),
         pytest.param("nonce too high", SendAnswer.UNCLEAR, id="a gap may close elsewhere too"),
         pytest.param("txpool is full", SendAnswer.UNCLEAR, id="a pool may empty"),
+        pytest.param(
+            "nonce too low: next nonce 7, tx nonce 6", SendAnswer.NONCE_LOW, id="reth and geth name the next nonce"
+        ),
+        pytest.param(
+            "nonce too low. allowed nonce range: 7 - 27, actual: 6",
+            SendAnswer.NONCE_LOW,
+            id="zkSync saw the nonce used",
+        ),
+        pytest.param(
+            "'insufficient funds for gas * price + value", SendAnswer.FUNDS_TOO_LOW, id="Mantle misses funds"
+        ),
+        pytest.param(
+            "tx fee (1.20 ether) exceeds the configured cap (1.00 ether)",
+            SendAnswer.UNCLEAR,
+            id="this node's own cap",
+        ),
+        pytest.param("sequencer pending tx pool full, please try again", SendAnswer.UNCLEAR, id="a queue may empty"),
         pytest.param("502 Bad Gateway: html", SendAnswer.UNCLEAR, id="a gateway"),
         pytest.param("", SendAnswer.UNCLEAR, id="silence"),
     ],
