@@ -1,5 +1,6 @@
 """Steps that read the payment behind a deposit: judge it, and judge it again right before paying."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -7,9 +8,19 @@ from temporalio import activity
 
 from activities.errors import translated
 from domain.errors import TryAgain
-from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, PaymentFacts, PaymentRef
+from domain.payments import (
+    CardPayment,
+    CardPaymentRef,
+    ChainPayment,
+    ChainPaymentRef,
+    PaymentFacts,
+    PaymentRef,
+    Settlement,
+)
 from domain.refunds import RefundState
 from domain.runs import RefundKey
+
+logger = logging.getLogger("refunds.payments")
 
 
 class CardPayments(Protocol):
@@ -24,6 +35,8 @@ class ChainPayments(Protocol):
     """One chain, as far as a deposit is read."""
 
     def read_deposit(self, payment: ChainPaymentRef) -> ChainPayment: ...
+
+    def knows(self, tx_hash: str) -> bool: ...
 
 
 class Checking(Protocol):
@@ -66,7 +79,21 @@ class PaymentReader:
         chain = self._chains.get(payment.chain_id)
         if chain is None:
             raise TryAgain(f"chain {payment.chain_id} is not configured")
-        return chain.read_deposit(payment)
+        found = chain.read_deposit(payment)
+        if found.settlement == Settlement.MISSING:
+            return found.model_copy(update={"found_on": self._find_elsewhere(payment)})
+        return found
+
+    def _find_elsewhere(self, payment: ChainPaymentRef) -> tuple[int, ...]:
+        """Name the other chains that know a hash; one that does not answer now is left out, and only shown later."""
+        found = []
+        for chain_id, chain in sorted(self._chains.items()):
+            try:
+                if chain_id != payment.chain_id and chain.knows(payment.tx_hash):
+                    found.append(chain_id)
+            except TryAgain as error:
+                logger.warning("chain.unread", extra={"chain_id": chain_id, "cause": error.message})
+        return tuple(found)
 
     @property
     def card(self) -> CardPayments:

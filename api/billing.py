@@ -3,15 +3,16 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from api.documents import READ, WRITE, problems_of
-from api.fields import AmountMinor, Asset, BaseUnits, Body, ChainId, Email, Flag, Moment, TxHash
+from api.fields import AmountMinor, Asset, BaseUnits, Body, ChainId, Email, Flag, LogIndex, Moment, TxHash
 from api.guard import BILLING, READERS, CallerNow, GuardedRoute, bearer, only
 from api.pictures import Balance, CurrencyBalance, Recorded
 from api.services import ServicesNow
 from domain.eligibility import AccountStatus
-from domain.money import Currency, Money
+from domain.money import NATIVE, Currency, Money
 from domain.payments import CardPaymentRef, ChainPaymentRef
 from domain.refunds import Identifier
 from ledger.billing import AccountRecord, DepositRecord, OrderRecord
@@ -40,13 +41,25 @@ class CardPaymentBody(Body):
 
 
 class ChainPaymentBody(Body):
-    """The chain transaction behind a deposit. There is no field for an address to pay to, on purpose."""
+    """The chain transaction behind a deposit. There is no field for an address to pay to, on purpose.
+
+    `log_index` names a token's transfer log by its index in the block; it must be there where one chain transaction
+    paid several deposits.
+    """
 
     rail: Literal["crypto"]
     chain_id: ChainId
     tx_hash: TxHash
     asset: Asset
     amount_base_units: BaseUnits
+    log_index: LogIndex | None = None
+
+    @field_validator("log_index")
+    @classmethod
+    def _is_of_a_token(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and info.data.get("asset") == NATIVE:
+            raise PydanticCustomError("native_has_no_log", "must not be given for the native coin, which has no log")
+        return value
 
 
 class DepositBody(Body):
@@ -129,7 +142,7 @@ def get_balance(account_id: Id, services: ServicesNow) -> Balance:
 
 def _payment(body: CardPaymentBody | ChainPaymentBody, credited: Money) -> CardPaymentRef | ChainPaymentRef:
     if isinstance(body, ChainPaymentBody):
-        return ChainPaymentRef.model_validate(body.model_dump())
+        return ChainPaymentRef.model_validate(body.model_dump(exclude_none=True))
     return CardPaymentRef(
         payment_intent=body.payment_intent,
         amount_minor=credited.amount_minor if body.amount_minor is None else body.amount_minor,

@@ -4,14 +4,16 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+from eth_utils.address import to_checksum_address
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from domain.money import AMOUNT_BASE_UNITS_MAX, AMOUNT_MINOR_MAX
+from domain.money import AMOUNT_BASE_UNITS_MAX, AMOUNT_MINOR_MAX, NATIVE
 from domain.refunds import only_rfc_3339, printable
 
 YEAR_MIN, YEAR_MAX = 2000, 2199  # outside of it a time is a mistake, and some cannot even be turned into UTC
 TEXT_LENGTH_MAX = 4000
+LOG_INDEX_MAX = 2**31 - 1  # far more than fit into any block
 
 
 class Body(BaseModel):
@@ -50,6 +52,10 @@ def _only_true_or_false(value: Any) -> Any:
     return value
 
 
+def _eip_55(asset: str) -> str:
+    return asset if asset == NATIVE else to_checksum_address(asset)
+
+
 def _utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
@@ -67,7 +73,8 @@ BaseUnits = Annotated[
 ]
 ChainId = Annotated[int, Field(strict=True, ge=1, le=AMOUNT_MINOR_MAX)]
 TxHash = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$"), AfterValidator(str.lower)]
-Asset = Annotated[str, Field(pattern=r"^(native|0x[0-9a-fA-F]{40})$"), AfterValidator(str.lower)]
+Asset = Annotated[str, Field(pattern=r"^(native|0x[0-9a-fA-F]{40})$"), AfterValidator(_eip_55)]
+LogIndex = Annotated[int, Field(strict=True, ge=0, le=LOG_INDEX_MAX)]
 Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX), AfterValidator(_has_words)]
 Flag = Annotated[bool, Field(strict=True)]
 QueryNumber = Annotated[int, BeforeValidator(_only_digits)]

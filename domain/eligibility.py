@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.languages import Language, say, say_in_others
+from domain.languages import Language, is_said, say, say_in_others
 from domain.money import Money
 from domain.payments import (
     CardPayment,
@@ -51,10 +51,16 @@ class DepositFacts(BaseModel):
     account_status: AccountStatus = AccountStatus.ACTIVE
     state: DepositState = DepositState.OPEN
     held_by_other_refund: str | None = None
+    payment_taken_by: str | None = None
+    """The other deposit that the same payment backs, once the chain showed that it is the same."""
     charged_minor: int = 0
     charged_orders: int = 0
     pending_minor: int = 0
     pending_orders: int = 0
+
+
+# A node that does not know a chain transaction may lag by minutes; for older deposits that is no reason any more.
+UNKNOWN_AFTER = timedelta(hours=1)
 
 
 def assess(
@@ -71,11 +77,11 @@ def assess(
     """
     version = policy.version_for(deposit.paid_at, deposit.terms_version)
     skew = timedelta(seconds=policy.handling.clock_skew_seconds)
-    route, destination = _route(payment)
+    route, destination = _route(payment, is_unknown=_is_unknown(deposit, payment, received_at))
     rules = (
         _window(deposit.paid_at, requested_at, received_at, version.window, skew),
         _unused(deposit),
-        _settled(deposit.payment, payment),
+        _settled(deposit, payment, received_at),
         _clean(deposit, payment),
         route,
     )
@@ -145,11 +151,12 @@ def _unused(deposit: DepositFacts) -> RuleResult:
     return _result(Rule.UNUSED, Outcome.PASS, "unused", facts)
 
 
-def _settled(expected: PaymentRef, payment: PaymentFacts) -> RuleResult:
+def _settled(deposit: DepositFacts, payment: PaymentFacts, received_at: datetime) -> RuleResult:
+    expected = deposit.payment
     if isinstance(expected, CardPaymentRef) and isinstance(payment, CardPayment):
         return _card_settled(expected, payment)
     if isinstance(expected, ChainPaymentRef) and isinstance(payment, ChainPayment):
-        return _chain_settled(expected, payment)
+        return _chain_settled(expected, payment, is_unknown=_is_unknown(deposit, payment, received_at))
     raise TypeError("the facts are of another rail than the deposit")
 
 
@@ -175,15 +182,26 @@ def _card_settled(expected: CardPaymentRef, payment: CardPayment) -> RuleResult:
     return result(Outcome.PASS, "settled")
 
 
-def _chain_settled(expected: ChainPaymentRef, payment: ChainPayment) -> RuleResult:
+def _is_unknown(deposit: DepositFacts, payment: PaymentFacts, received_at: datetime) -> bool:
+    """Tell whether a person must find out where a chain transaction is that its chain does not know."""
+    if not isinstance(payment, ChainPayment) or payment.settlement != Settlement.MISSING:
+        return False
+    return bool(payment.found_on) or received_at - deposit.paid_at >= UNKNOWN_AFTER
+
+
+def _chain_settled(expected: ChainPaymentRef, payment: ChainPayment, *, is_unknown: bool) -> RuleResult:
     facts: dict[str, Fact] = {
         "chain_id": expected.chain_id,
         "tx_hash": expected.tx_hash,
         "settlement": payment.settlement.value,
     }
 
+    elsewhere = ", ".join(str(chain_id) for chain_id in payment.found_on)
+    if elsewhere:
+        facts["found_on_chains"] = elsewhere
+
     def result(outcome: Outcome, code: str) -> RuleResult:
-        said = _result(Rule.SETTLED, outcome, code, facts, sentence=f"chain_{code}")
+        said = _result(Rule.SETTLED, outcome, code, facts, sentence=f"chain_{code}", chains=elsewhere)
         return said.model_copy(update={"moving_facts": {"block_number": payment.block_number}})
 
     # An amount that cannot be read (an internal transfer, a token) is for the route to review, not a difference.
@@ -194,6 +212,8 @@ def _chain_settled(expected: ChainPaymentRef, payment: ChainPayment) -> RuleResu
         return result(Outcome.PASS, "settled")
     if payment.settlement == Settlement.FAILED:
         return result(Outcome.FAIL, "payment_not_made")
+    if is_unknown:
+        return result(Outcome.REVIEW, "on_another_chain" if elsewhere else "payment_unknown")
     # A node that does not know a transaction proves nothing: it may lag, so this waits and never refuses.
     return result(Outcome.WAIT, "payment_unsettled")
 
@@ -204,6 +224,8 @@ def _clean(deposit: DepositFacts, payment: PaymentFacts) -> RuleResult:
         "account_status": deposit.account_status.value,
         "held_by": deposit.held_by_other_refund,
     }
+    if deposit.payment_taken_by is not None:
+        facts["payment_taken_by"] = deposit.payment_taken_by
     if isinstance(payment, CardPayment):
         facts |= {"refunded_outside_minor": payment.refunded_minor, "dispute": payment.dispute.value}
 
@@ -218,6 +240,8 @@ def _clean(deposit: DepositFacts, payment: PaymentFacts) -> RuleResult:
         return result(Outcome.FAIL, "disputed")
     if isinstance(payment, CardPayment) and payment.refunded_minor > 0:
         return result(Outcome.FAIL, "refunded_outside")
+    if deposit.payment_taken_by is not None:
+        return result(Outcome.FAIL, "payment_taken")
     if deposit.account_status == AccountStatus.SUSPENDED:
         return result(Outcome.FAIL, "account_suspended")
     if deposit.held_by_other_refund is not None:
@@ -228,21 +252,57 @@ def _clean(deposit: DepositFacts, payment: PaymentFacts) -> RuleResult:
     return result(Outcome.PASS, "clean")
 
 
-def _route(payment: PaymentFacts) -> tuple[RuleResult, str | None]:
+def _route(payment: PaymentFacts, *, is_unknown: bool) -> tuple[RuleResult, str | None]:
     """Find the way back: the paying card, or the sender of the deposit's own chain transaction."""
 
+    facts = _evidence(payment)
+
     def result(outcome: Outcome, code: str, sentence: str | None = None) -> RuleResult:
-        return _result(Rule.ROUTE, outcome, code, {}, sentence=sentence)
+        return _result(Rule.ROUTE, outcome, code, facts, sentence=sentence)
+
+    def reasons(outcome: Outcome, *codes: str) -> RuleResult:
+        said = {language: " ".join(say(language, _sentence_of(code)) for code in codes) for language in Language}
+        english = said.pop(Language.ENGLISH)
+        return RuleResult(
+            rule=Rule.ROUTE,
+            outcome=outcome,
+            code=",".join(codes),
+            reason=english,
+            reasons={language.value: told for language, told in said.items()},
+            facts=facts,
+        )
 
     if isinstance(payment, CardPayment):
         if payment.found and not payment.is_card:
             return result(Outcome.REVIEW, "not_a_card"), None
         return result(Outcome.PASS, "card", "to_the_card"), "card"
     if payment.refuse:
-        return result(Outcome.FAIL, ",".join(payment.refuse), "not_a_deposit"), None
+        return reasons(Outcome.FAIL, *payment.refuse), None
+    if is_unknown:
+        return result(Outcome.REVIEW, "sender_unknown", "sender_to_judge"), None
     if payment.settlement != Settlement.FINAL:
         return result(Outcome.WAIT, "sender_not_final"), None
-    unread = "sender_unknown" if payment.sender is None else "amount_unknown"
-    if payment.review or payment.sender is None or payment.amount_base_units is None:
-        return result(Outcome.REVIEW, ",".join(payment.review) or unread, "sender_to_judge"), payment.sender
+    if payment.hold:
+        # An approval cannot mend it, so there is nothing to approve: the refund stands before an operator, held.
+        return reasons(Outcome.REVIEW, *payment.hold, *payment.review), None
+    if payment.review:
+        return reasons(Outcome.REVIEW, *payment.review), payment.sender
+    if payment.sender is None or payment.amount_base_units is None:
+        unread = "sender_unknown" if payment.sender is None else "amount_unknown"
+        return result(Outcome.REVIEW, unread, "sender_to_judge"), payment.sender
     return result(Outcome.PASS, "sender", "to_the_sender"), payment.sender
+
+
+def _sentence_of(code: str) -> str:
+    """Name the sentence of a reason: a code that came with a newer worker may have none here yet."""
+    return code if is_said(code) else "sender_to_judge"
+
+
+def _evidence(payment: PaymentFacts) -> dict[str, Fact]:
+    """Lay out what the chain showed, for whoever must believe the sender; the digest holds none of it."""
+    if not isinstance(payment, ChainPayment):
+        return {}
+    facts: dict[str, Fact] = {"sender": payment.sender, "block_number": payment.block_number}
+    if payment.evidence is not None:
+        facts |= payment.evidence.model_dump(mode="json", exclude_none=True)
+    return {name: value for name, value in facts.items() if value is not None}

@@ -28,6 +28,11 @@ def language_of(locale: str) -> Language:
     return Language.SIMPLIFIED_CHINESE if is_simplified else Language.ENGLISH
 
 
+def is_said(name: str) -> bool:
+    """Tell whether there is a sentence called `name`."""
+    return name in CATALOGS[Language.ENGLISH]
+
+
 def say(language: Language, name: str, **words: object) -> str:
     """Return the sentence called `name`, with `words` in their places; `KeyError` where there is none."""
     return CATALOGS[language][name].format(**words)

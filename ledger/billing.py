@@ -69,6 +69,7 @@ def deposit_row(record: DepositRecord) -> Deposit:
         row.chain_id = record.payment.chain_id
         row.tx_hash = record.payment.tx_hash
         row.log_index = record.payment.log_index
+        row.claimed_log_index = record.payment.log_index if record.payment.names_its_payment else None
         row.asset = record.payment.asset
         row.amount_base_units = record.payment.amount_base_units
     return row

@@ -14,6 +14,7 @@ from domain.policy import Policy
 from domain.refunds import (
     END_STATES,
     Channel,
+    Rail,
     RefundState,
     RefundStatus,
     StatusReason,
@@ -22,6 +23,7 @@ from domain.refunds import (
 from domain.verdicts import Outcome, Rule, Verdict
 from ledger import cases
 from ledger.billing import payment_of
+from ledger.claims import claim, other_claimant
 from ledger.database import Database
 from ledger.endings import attend, end, hold_back, is_withdrawn, report_lost_payment, withdraw
 from ledger.findings import open_finding
@@ -105,6 +107,8 @@ class Checking:
                 deposit = session.get_one(Deposit, row.deposit_id)
                 verdict = verdict_for(session, row, deposit, facts, self._policy)
                 row.verdict = verdict.model_dump(mode="json")
+                if verdict.outcome != Outcome.FAIL:
+                    claim(session, self._database, row, deposit, facts)
                 self._follow(session, row, deposit, verdict, facts)
             return cases.state_of(session, row)
 
@@ -177,7 +181,11 @@ class Checking:
         with self._database.write() as session:
             row = cases.get(session, refund_id)
             reason = EXPIRED_REASONS.get(row.waiting_for or "")
-            if reason is not None and not has_unapplied(session, row):
+            if reason == StatusReason.PAYMENT_UNDECIDED and row.rail == Rail.CRYPTO:
+                # A chain transaction that never became final proves nothing of the money: a person looks for it.
+                cases.move(session, self._database, row, RefundStatus.CHECKING, None)
+                attend(session, self._database, row, StatusReason.PAYMENT_UNSETTLED)
+            elif reason is not None and not has_unapplied(session, row):
                 end(session, self._database, row, None, RefundStatus.EXPIRED, reason)
             return cases.state_of(session, row)
 
@@ -220,8 +228,9 @@ def has_unapplied(session: Session, row: Refund) -> bool:
 
 def verdict_for(session: Session, row: Refund, deposit: Deposit, facts: PaymentFacts, policy: Policy) -> Verdict:
     """Judge a refund's deposit by the books as they are in this transaction."""
+    taken_by = other_claimant(session, deposit, facts)
     return assess(
-        cases.deposit_facts(session, row, deposit),
+        cases.deposit_facts(session, row, deposit).model_copy(update={"payment_taken_by": taken_by}),
         facts,
         policy,
         requested_at=row.requested_at,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import ColumnElement, and_, or_, select, update
 from sqlalchemy.orm import Session
 
 from domain.allocation import Source, allocate
@@ -217,7 +217,7 @@ def _same_payment(payment: PaymentRef) -> ColumnElement[bool]:
     return and_(
         Deposit.chain_id == payment.chain_id,
         Deposit.tx_hash == payment.tx_hash,
-        Deposit.log_index == payment.log_index,
+        or_(Deposit.log_index == payment.log_index, Deposit.claimed_log_index == payment.log_index),
     )
 
 

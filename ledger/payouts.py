@@ -16,6 +16,7 @@ from domain.verdicts import Outcome, Verdict
 from ledger import cases
 from ledger.billing import payment_of
 from ledger.checking import amount_to_pay, ask_approval, digest_for, verdict_for
+from ledger.claims import claim
 from ledger.database import Database
 from ledger.endings import attend, end, hold_back, is_withdrawn, withdraw
 from ledger.findings import open_finding
@@ -70,7 +71,9 @@ class Payouts:
             row.verdict = verdict.model_dump(mode="json")
             reason = verdict.failed_reason if verdict.outcome == Outcome.FAIL else StatusReason.UNUSED_FAILED
             end(session, self._database, row, facts, RefundStatus.INELIGIBLE, reason)
-        elif verdict.outcome == Outcome.WAIT:
+            return
+        claim(session, self._database, row, deposit, facts)
+        if verdict.outcome == Outcome.WAIT:
             self._stay(session, row, StatusReason.PAYMENT_UNSETTLED)
         elif verdict.destination is None or not self._has_wallet(deposit):
             attend(session, self._database, row, StatusReason.ROUTE_UNKNOWN)

@@ -152,6 +152,10 @@ class FakeChain:
         self._answer()
         return self.deposits.get(payment.tx_hash, ChainPayment(settlement=Settlement.MISSING))
 
+    def knows(self, tx_hash: str) -> bool:
+        self._answer()
+        return tx_hash in self.deposits
+
     def terms(self, outgoing: Outgoing) -> TransferTerms:
         if outgoing.to in self.refuses:
             raise NeedsOperator(StatusReason.ROUTE_UNKNOWN, "the receiver refuses the money")

@@ -31,6 +31,14 @@ def execute(to: address, amount: uint256, data: Bytes[1024]):
 
 
 @external
+@payable
+def execute_all(receivers: DynArray[address, 8], amounts: DynArray[uint256, 8], calls: DynArray[Bytes[1024], 8]):
+    assert msg.sender == self.owner
+    for i: uint256 in range(len(receivers), bound=8):
+        raw_call(receivers[i], calls[i], value=amounts[i])
+
+
+@external
 def execute_and_undo(to: address, amount: uint256):
     # The payment inside is undone, and the outer call succeeds all the same.
     assert msg.sender == self.owner

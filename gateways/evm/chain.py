@@ -26,6 +26,7 @@ from gateways.evm.agreement import Endpoints, Member, likeliest
 from gateways.evm.answers import read_send_error
 from gateways.evm.evidence import agreed
 from gateways.evm.guard import require_faithful, require_sane, require_sane_cancel
+from gateways.evm.senders import NO_CODE
 from gateways.evm.settings import PLAIN_TRANSFER_GAS, ChainSettings, checksummed
 from gateways.evm.signer import Signer
 from gateways.evm.transactions import TYPES, unsigned
@@ -65,6 +66,11 @@ class EvmChain:
             raise self._endpoints.disagreement(what, {it.member: _told(it.value) for it in answers})
         return payment_of_all
 
+    def knows(self, tx_hash: str) -> bool:
+        """Tell whether this chain has heard of a chain transaction: for a hash that its own chain does not know."""
+        told = self._endpoints.ask(lambda it: it.node.receipt(tx_hash) or it.node.transaction(tx_hash))
+        return any(it.value is not None for it in told)
+
     def terms(self, outgoing: Outgoing) -> TransferTerms:
         """Quote a transfer from the wallet now. `NeedsOperator` where all say that the receiver refuses the money."""
         try:
@@ -86,7 +92,7 @@ class EvmChain:
     def wallet_has_code(self) -> bool:
         """Tell whether code stands at the wallet, or a delegation to code (EIP-7702): it might spend by itself."""
         wallet = self._settings.wallet
-        return self._endpoints.agreed(f"the code at {wallet}", lambda node: node.code(wallet)) != deposits.NO_CODE
+        return self._endpoints.agreed(f"the code at {wallet}", lambda node: node.code(wallet)) != NO_CODE
 
     def token_balance(self, asset: str) -> int:
         """Return how much of a listed token the wallet owns, the least that any endpoint tells."""

@@ -1,31 +1,30 @@
 """Who sent a deposit: read from its own chain transaction, from nothing else, and never guessed."""
 
 import re
-from dataclasses import dataclass
 
 from domain.errors import NeedsOperator
 from domain.money import NATIVE
-from domain.payments import ChainPayment, ChainPaymentRef, Settlement
+from domain.payments import ChainPayment, ChainPaymentRef, Settlement, TraceKind
 from domain.refunds import StatusReason
-from gateways.evm.node import ChainTransaction, Node, Receipt
-from gateways.evm.settings import PLAIN_TRANSFER_GAS, ZERO_ADDRESS, ChainSettings
+from gateways.evm import traces
+from gateways.evm.mined import Mined
+from gateways.evm.node import Node
+from gateways.evm.reasons import (
+    BELOW_MINIMUM,
+    NOT_A_PLAIN_TRANSFER,
+    NOT_TRACEABLE,
+    PAID_BY_CONTRACT,
+    SEVERAL_PAYMENTS,
+    WRONG_RECIPIENT,
+)
+from gateways.evm.senders import NO_CODE, judge_sender
+from gateways.evm.settings import PLAIN_TRANSFER_GAS, ChainSettings
+from gateways.evm.token_deposits import judge_token, read_credit
+from gateways.evm.traces import Frame
 
-NO_CODE = "0x"
-# EIP-7702: an account whose key signed such a designator still belongs to that key.
-DELEGATION_PREFIX, DELEGATION_LENGTH = "0xef0100", len("0x") + 2 * 23
-# keccak256 of "Transfer(address,address,uint256)", ERC-20.
-TRANSFER_TOPIC = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 # Legacy, EIP-2930, EIP-1559, EIP-4844, EIP-7702: the sender is recovered from a signature. Types that a layer 2
 # adds name senders by rule (an L1 contract's alias, for one), to whom money would be lost.
 SIGNED_TYPES = range(5)
-
-SENDER_IS_CONTRACT = "sender_is_contract"
-SENDER_IS_DELEGATED = "sender_is_delegated"
-NOT_A_PLAIN_TRANSFER = "not_a_plain_transfer"
-ASSET_NOT_SUPPORTED = "asset_not_supported"
-SENDER_IS_OURS = "sender_is_ours"
-WRONG_RECIPIENT = "wrong_recipient"
-BELOW_MINIMUM = "below_minimum"
 
 
 def read_deposit(node: Node, settings: ChainSettings, payment: ChainPaymentRef) -> ChainPayment:
@@ -49,113 +48,84 @@ def read_deposit(node: Node, settings: ChainSettings, payment: ChainPaymentRef) 
         return ChainPayment(settlement=Settlement.PENDING, block_number=number)
     if receipt.status == 0:
         return ChainPayment(settlement=Settlement.FAILED, block_number=number)
-    if payment.asset != NATIVE:
-        return _final(receipt, review=[ASSET_NOT_SUPPORTED])
     transaction = node.transaction(payment.tx_hash)
     if transaction is None or transaction.block_hash != receipt.block_hash:
         raise node.malformed()
-    return _judge(node, settings, payment, transaction, receipt)
+    mined = Mined(node, settings, payment, transaction, receipt)
+    return _judge_native(mined) if payment.asset == NATIVE else judge_token(mined)
 
 
-@dataclass(frozen=True)
-class _Account:
-    """An address with the code that stood there at the deposit and stands there now.
-
-    `then` is None where the node forgot that state, which only an archive node keeps for days. What stands
-    there now decides then: no contract can sign a chain transaction (EIP-3607), so a sender without code
-    now had none then, or a delegation that its key has since taken back.
-    """
-
-    then: str | None
-    now: str
-
-    @property
-    def has_code(self) -> bool:
-        return any(code not in (NO_CODE, None) for code in (self.then, self.now))
-
-    @property
-    def review(self) -> list[str]:
-        codes = [code for code in (self.then, self.now) if code not in (NO_CODE, None)]
-        reasons = [SENDER_IS_DELEGATED if _is_delegation(code) else SENDER_IS_CONTRACT for code in codes]
-        return list(dict.fromkeys(reasons))
-
-
-def _judge(
-    node: Node,
-    settings: ChainSettings,
-    payment: ChainPaymentRef,
-    transaction: ChainTransaction,
-    receipt: Receipt,
-) -> ChainPayment:
-    to, sender = transaction.to, transaction.sender
+def _judge_native(mined: Mined) -> ChainPayment:
+    node, settings, transaction = mined.node, mined.settings, mined.transaction
+    to, amount, block_number = transaction.to, transaction.value, mined.receipt.block_number
     if to is None or to not in settings.deposit_addresses:
-        return _elsewhere(node, settings, transaction, receipt)
-    if sender in settings.ours or sender == ZERO_ADDRESS:
-        return _final(receipt, amount=transaction.value, refuse=[SENDER_IS_OURS])
-    if transaction.value < settings.min_amount_base_units:
-        return _final(receipt, amount=transaction.value, refuse=[BELOW_MINIMUM])
+        return _judge_elsewhere(mined)
     # A native payment has no log: named with one, a single payment could back two deposits.
-    if transaction.type not in SIGNED_TYPES or payment.log_index != -1:
-        return _final(receipt, amount=transaction.value, review=[NOT_A_PLAIN_TRANSFER])
+    if transaction.type not in SIGNED_TYPES or mined.payment.log_index != -1:
+        return mined.told(amount=amount, review=[NOT_A_PLAIN_TRANSFER])
+    judged = judge_sender(node, settings, transaction.sender, block_number)
+    if judged.refuse or amount < settings.min_amount_base_units:
+        return mined.told(amount=amount, refuse=judged.refuse or [BELOW_MINIMUM])
 
-    receiver = _account(node, to, receipt.block_number)
-    has_data = transaction.input != NO_CODE
-    if has_data and receiver.has_code:
+    codes = (node.code_at(to, block_number), node.code(to))
+    has_code, has_data = any(it not in (NO_CODE, None) for it in codes), transaction.input != NO_CODE
+    is_plain = not has_data and not has_code and not _is_named_in_a_log(mined)
+    return mined.told(
+        amount=amount,
         # A call to a contract may be made by one for another; who paid is not in the chain transaction.
-        return _final(receipt, amount=transaction.value, review=[NOT_A_PLAIN_TRANSFER])
-    is_plain = not has_data and not receiver.has_code and not _names_us_in_a_log(settings, receipt)
-    review = _account(node, sender, receipt.block_number).review
-    if not is_plain:
-        review = [NOT_A_PLAIN_TRANSFER, *review]
-    return _final(receipt, amount=transaction.value, sender=sender, review=review)
+        sender=None if has_data and has_code else transaction.sender,
+        review=judged.review if is_plain else [NOT_A_PLAIN_TRANSFER, *judged.review],
+        hold=judged.hold,
+        seen=judged.seen,
+    )
 
 
-def _elsewhere(node: Node, settings: ChainSettings, transaction: ChainTransaction, receipt: Receipt) -> ChainPayment:
+def _judge_elsewhere(mined: Mined) -> ChainPayment:
     """Judge a chain transaction to somebody else: its code may have paid us, which only a trace would show.
 
     Exactly the gas of a plain transfer proves that no code ran, so that nobody else was paid by it.
     """
+    node, settings, transaction = mined.node, mined.settings, mined.transaction
     ran_nothing = (
         transaction.to is not None
         and transaction.type in SIGNED_TYPES
         and transaction.input == NO_CODE
-        and receipt.gas_used == PLAIN_TRANSFER_GAS
+        and mined.receipt.gas_used == PLAIN_TRANSFER_GAS
         and node.code(transaction.to) == NO_CODE
     )
-    if ran_nothing and transaction.to not in settings.ours:
-        return _final(receipt, refuse=[WRONG_RECIPIENT])
-    return _final(receipt, review=[NOT_A_PLAIN_TRANSFER])
+    if ran_nothing:
+        is_ours = transaction.to in settings.ours
+        return mined.told(review=[NOT_A_PLAIN_TRANSFER]) if is_ours else mined.told(refuse=[WRONG_RECIPIENT])
+    frames = traces.read_frames(node, transaction.hash)
+    if frames is None:
+        gained = traces.gained(node, settings, mined.receipt.block_number)
+        seen = {"trace": TraceKind.UNAVAILABLE, "balance_change_base_units": gained}
+        return mined.told(review=[NOT_TRACEABLE], seen=seen)
+    return _judge_frames(mined, traces.payments_to_us(settings, frames))
 
 
-def _names_us_in_a_log(settings: ChainSettings, receipt: Receipt) -> bool:
+def _judge_frames(mined: Mined, paid: list[Frame]) -> ChainPayment:
+    """Judge what code paid us. Whose code it was is shown; only an account that paid by its own is a sender."""
+    seen: dict[str, object] = {"trace": TraceKind.AVAILABLE, "candidates": len(paid)}
+    if len(paid) != 1:
+        return mined.told(review=[SEVERAL_PAYMENTS if paid else NOT_A_PLAIN_TRANSFER], seen=seen)
+    payer, amount = paid[0].sender, paid[0].value
+    judged = judge_sender(mined.node, mined.settings, payer, mined.receipt.block_number)
+    seen |= judged.seen | {"paid_by": payer}
+    if judged.refuse or amount < mined.settings.min_amount_base_units:
+        return mined.told(amount=amount, refuse=judged.refuse or [BELOW_MINIMUM], seen=seen)
+    # EIP-7702: an account may run code of its choice in its own name, and what that pays, the account pays.
+    is_own = payer == mined.transaction.sender and mined.transaction.type in SIGNED_TYPES
+    return mined.told(
+        amount=amount,
+        sender=payer if is_own else None,
+        review=[PAID_BY_CONTRACT, *judged.review],
+        hold=judged.hold,
+        seen=seen,
+    )
+
+
+def _is_named_in_a_log(mined: Mined) -> bool:
     """Tell whether a token came to us as well, so that this hash stands for several candidates."""
-    ours = {"0x" + address[2:].lower().rjust(64, "0") for address in settings.deposit_addresses}
-    return any(
-        len(log.topics) == 3 and log.topics[0] == TRANSFER_TOPIC and log.topics[2] in ours for log in receipt.logs
-    )
-
-
-def _account(node: Node, address: str, block_number: int) -> _Account:
-    return _Account(then=node.code_at(address, block_number), now=node.code(address))
-
-
-def _is_delegation(code: str | None) -> bool:
-    return code is not None and code.startswith(DELEGATION_PREFIX) and len(code) == DELEGATION_LENGTH
-
-
-def _final(
-    receipt: Receipt,
-    *,
-    amount: int | None = None,
-    sender: str | None = None,
-    review: list[str] | None = None,
-    refuse: list[str] | None = None,
-) -> ChainPayment:
-    return ChainPayment(
-        settlement=Settlement.FINAL,
-        block_number=receipt.block_number,
-        sender=sender,
-        amount_base_units=amount,
-        review=tuple(review or ()),
-        refuse=tuple(refuse or ()),
-    )
+    credits = (read_credit(log) for log in mined.receipt.logs)
+    return any(it is not None and it.to in mined.settings.deposit_addresses for it in credits)

@@ -1,7 +1,7 @@
 """What a node knows, read into types: blocks, chain transactions, receipts, code, counts and balances."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -9,8 +9,8 @@ from pydantic import AliasGenerator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.alias_generators import to_camel
 
 from domain.errors import TryAgain
-from gateways.evm.answers import is_history_missing
-from gateways.evm.endpoint import Endpoint
+from gateways.evm.answers import is_history_missing, is_revert
+from gateways.evm.endpoint import Endpoint, Reply
 from gateways.evm.settings import Address, ChainSettings
 
 
@@ -56,9 +56,10 @@ class ChainTransaction(_Answer):
 
 
 class Log(_Answer):
-    """One event that a contract wrote."""
+    """One event that a contract wrote; `log_index` counts within its block."""
 
     address: LowerAddress
+    log_index: Quantity
     topics: tuple[Hash, ...]
     data: HexBytes
 
@@ -224,18 +225,53 @@ class Node:
 
     def transactions_from(self, sender: str, block_number: int) -> list[ChainTransaction]:
         """List what one address sent in a block; what others sent may be of any shape and is not read."""
+        mine = [it for it in self._listed(block_number) if _lower(it.get("from")) == sender.lower()]
+        return [self._read(ChainTransaction, it) for it in mine]
+
+    def transactions_between(self, addresses: Collection[str], block_number: int) -> list[ChainTransaction]:
+        """List what one of some addresses sent or was sent in a block; the others are not read."""
+        ours = {it.lower() for it in addresses}
+        listed = self._listed(block_number)
+        mine = [it for it in listed if ours & {_lower(it.get("from")), _lower(it.get("to"))}]
+        return [self._read(ChainTransaction, it) for it in mine]
+
+    def _listed(self, block_number: int) -> list[dict[str, Any]]:
         raw = self._endpoint.call("eth_getBlockByNumber", hex(block_number), True)
         listed = raw.get("transactions") if isinstance(raw, dict) else None
         if not isinstance(listed, list):
             raise self.malformed()
-        mine = [it for it in listed if isinstance(it, dict) and _lower(it.get("from")) == sender.lower()]
-        return [self._read(ChainTransaction, it) for it in mine]
+        return [it for it in listed if isinstance(it, dict)]
 
     def balance(self, address: str) -> int:
         return self._number("eth_getBalance", address, "latest")
 
     def gas_price(self) -> int:
         return self._number("eth_gasPrice")
+
+    def balance_at(self, address: str, block_number: int) -> int | None:
+        """Return the balance after a block, None where the node no longer holds that state."""
+        reply = self._endpoint.ask("eth_getBalance", address, hex(block_number))
+        if reply.error is not None and is_history_missing(reply.error):
+            return None
+        if reply.error is not None:
+            raise self.refused("eth_getBalance", reply.error)
+        return self.quantity(reply.result)
+
+    def answer_of(self, contract: str, data: str) -> str | None:
+        """Return what a contract answers to a question now; None where it has no such question, and reverts."""
+        reply = self._endpoint.ask("eth_call", {"to": contract, "data": data}, "latest")
+        if reply.error is not None and is_revert(reply.error):
+            return None
+        if reply.error is not None:
+            raise self.refused("eth_call", reply.error)
+        return self._bytes(reply.result)
+
+    def ask(self, method: str, *params: Any) -> Reply:
+        """Ask what not every node knows to answer; the error is the caller's to read."""
+        return self._endpoint.ask(method, *params)
+
+    def refused(self, method: str, error: str) -> TryAgain:
+        return TryAgain(f"The {self._settings.name} endpoint refused {method}: {error}")
 
     def fee_history(self, blocks: int, percentile: int) -> FeeHistory:
         return self._read(FeeHistory, self._endpoint.call("eth_feeHistory", hex(blocks), "latest", [percentile]))

@@ -55,6 +55,38 @@ Address = Annotated[str, AfterValidator(checksummed)]
 OurAddress = Annotated[str, AfterValidator(_ours)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 
+
+def read_addresses(path: Path) -> frozenset[str]:
+    """Read a file of addresses, one a line, `#` before a remark; raise `ValueError` naming the line at fault."""
+    found = set()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    for number, line in enumerate(lines, start=1):
+        address = line.partition("#")[0].strip()
+        if not address:
+            continue
+        if not is_hex_address(address) or not address.startswith("0x"):
+            raise ValueError(f"line {number} of {path} holds no address")
+        # Published lists write addresses in any case; here a slip of case must not let anybody through.
+        found.add(to_checksum_address(address))
+    return frozenset(found)
+
+
+def _readable(value: Path, info: ValidationInfo) -> Path:
+    path = Path(info.context["folder"], value) if info.context else value
+    try:
+        read_addresses(path)
+    except ValueError as error:
+        raise PydanticCustomError(
+            "address_file", "must name a file of addresses: {why}", {"why": str(error)}
+        ) from None
+    return path
+
+
+AddressFile = Annotated[Path, AfterValidator(_readable)]
+
 SECRET_LENGTH_MIN = 16  # characters of a path or query that is long enough to be a key
 
 
@@ -103,6 +135,12 @@ class ChainSettings(BaseModel):
     """How much of the fee may be the tip; all of it if not set."""
     gas_cap: int = Field(default=100_000, ge=PLAIN_TRANSFER_GAS, strict=True)
     tokens: tuple[Token, ...] = ()
+    custodial: tuple[OurAddress, ...] = ()
+    """Addresses of exchanges and other keepers, who may not credit what comes back to them."""
+    custodial_nonce: int = Field(default=5000, ge=1, strict=True)
+    """A sender that signed more than this many chain transactions is taken for a keeper, listed or not."""
+    sanctioned_file: AddressFile | None = None
+    """Addresses that nobody may be paid at, one a line; read again for each deposit, so that it can be kept up."""
 
     @field_validator("rpc_urls")
     @classmethod
@@ -145,8 +183,8 @@ class ChainSettings(BaseModel):
         return self
 
     def token(self, asset: str) -> Token | None:
-        """Return the token at an address in EIP-55 form; None for the native coin and for any other contract."""
-        return next((token for token in self.tokens if token.address == asset), None)
+        """Return the token at an address; None for the native coin and for any other contract."""
+        return next((token for token in self.tokens if token.address.lower() == asset.lower()), None)
 
     def gas_cap_of(self, asset: str) -> int:
         """Return how much gas a transfer of the coin or of a token may take."""
@@ -188,7 +226,7 @@ def load_chains(path: Path) -> tuple[ChainSettings, ...]:
     except ValueError as error:
         raise InvalidRequest("chains", "toml", f"{path} is not a TOML file: {error}.") from None
     try:
-        chains = _ChainsFile.model_validate(content).chains
+        chains = _ChainsFile.model_validate(content, context={"folder": path.parent}).chains
     except ValidationError as error:
         raise invalid_request(error) from None
     chain_ids = [chain.chain_id for chain in chains]

@@ -21,11 +21,16 @@ class Account(Row):
 
 
 class Deposit(Row):
-    """One payment into an account. A payment backs one deposit, whichever rail it came by."""
+    """One payment into an account. A payment backs one deposit, whichever rail it came by.
+
+    `log_index` is what the feed said, -1 where it said none. `claimed_log_index` is the payment itself: -1 for the
+    native coin, else the log that credited us; null while only the chain could tell which log that is.
+    """
 
     __tablename__ = "deposits"
     __table_args__ = (
         UniqueConstraint("chain_id", "tx_hash", "log_index", name="uq_deposits_chain_payment"),
+        UniqueConstraint("chain_id", "tx_hash", "claimed_log_index", name="uq_deposits_claimed_log"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
     )
 
@@ -42,6 +47,7 @@ class Deposit(Row):
     chain_id: Mapped[int | None]
     tx_hash: Mapped[str | None] = mapped_column(String(66))
     log_index: Mapped[int | None]
+    claimed_log_index: Mapped[int | None]
     asset: Mapped[str | None] = mapped_column(String(42))
     amount_base_units: Mapped[int | None] = mapped_column(WholeNumber)
     state: Mapped[str] = mapped_column(String(16), default="open")

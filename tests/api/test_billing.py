@@ -176,6 +176,18 @@ WRONG: dict[str, tuple[str, dict[str, Any], str, str]] = {
         "payment.asset",
         "string_pattern_mismatch",
     ),
+    "log of the native coin": (
+        "deposits",
+        DEPOSIT | {"payment": CRYPTO | {"asset": "native", "log_index": 0}},
+        "payment.log_index",
+        "native_has_no_log",
+    ),
+    "log below nought": (
+        "deposits",
+        DEPOSIT | {"payment": CRYPTO | {"asset": "0x" + "1" * 40, "log_index": -1}},
+        "payment.log_index",
+        "greater_than_equal",
+    ),
     "destination for the money": (
         "deposits",
         DEPOSIT | {"payment": CRYPTO | {"refund_to": "0x" + "1" * 40}},

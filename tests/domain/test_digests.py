@@ -7,7 +7,7 @@ import pytest
 
 from domain.digests import canonical_json, digest
 from domain.money import Money, TokenAmount
-from domain.payments import ChainPayment
+from domain.payments import ChainEvidence, ChainPayment, CodeKind, TraceKind
 from domain.verdicts import Outcome, Verdict
 from tests.domain.deposits import CHAIN, PAID_AT, judge
 
@@ -64,7 +64,17 @@ def test_the_digest_of_a_card_payout_binds_its_money(amount: tuple[int, str], ot
 
 @pytest.mark.parametrize(
     "payment",
-    [pytest.param(CHAIN.model_copy(update={"block_number": 9_999}), id="block number")],
+    [
+        pytest.param(CHAIN.model_copy(update={"block_number": 9_999}), id="block number"),
+        pytest.param(CHAIN.model_copy(update={"evidence": ChainEvidence(endpoints=3)}), id="endpoints that answered"),
+        pytest.param(
+            CHAIN.model_copy(update={"evidence": ChainEvidence(code_now=CodeKind.DELEGATION, sender_nonce=7)}),
+            id="what the sender did since",
+        ),
+        pytest.param(
+            CHAIN.model_copy(update={"evidence": ChainEvidence(trace=TraceKind.UNAVAILABLE)}), id="who can trace"
+        ),
+    ],
 )
 def test_the_digest_stays_while_moving_facts_move(payment: ChainPayment) -> None:
     later = judge(payment)

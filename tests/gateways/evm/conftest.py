@@ -10,6 +10,7 @@ from devstack.keystore import write_keystore
 from gateways.evm.chain import EvmChain
 from gateways.evm.signer import KeystoreSigner
 from tests.gateways.evm.local_chain import LocalChain, chain_settings
+from tests.gateways.evm.shop import Shop
 from tests.gateways.evm.unreliable import UnreliableEndpoint
 
 
@@ -68,3 +69,13 @@ def receiver(local: LocalChain) -> Iterator[str]:
     address = local.fresh_account(6)
     yield address
     local.set_code(address, "0x")
+
+
+@pytest.fixture
+def usdc(local: LocalChain, signer: KeystoreSigner) -> Shop:
+    return Shop(local, signer, "UsdcLike")
+
+
+@pytest.fixture
+def usdt(local: LocalChain, signer: KeystoreSigner) -> Shop:
+    return Shop(local, signer, "UsdtLike")

@@ -61,6 +61,18 @@ def test_unknown_hash_is_missing(chain: EvmChain) -> None:
     assert chain.read_deposit(reference("0x" + 64 * "a")) == ChainPayment(settlement=Settlement.MISSING)
 
 
+def test_chain_knows_the_hashes_in_its_blocks_and_in_its_pool(chain: EvmChain, local: LocalChain) -> None:
+    mined = local.pay()
+    local.call("evm_setAutomine", False)
+    try:
+        pooled = local.send()
+
+        assert (chain.knows(mined), chain.knows(pooled), chain.knows("0x" + 64 * "a")) == (True, True, False)
+    finally:
+        local.call("evm_setAutomine", True)
+        local.mine()
+
+
 def test_chain_transaction_in_the_pool_is_pending(chain: EvmChain, local: LocalChain) -> None:
     local.call("evm_setAutomine", False)
     try:

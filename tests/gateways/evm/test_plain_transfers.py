@@ -12,8 +12,6 @@ from tests.gateways.evm.unreliable import UnreliableEndpoint
 
 STRANGER = "0x000000000000000000000000000000000000dEaD"
 STOPS = "0x00"
-# Sends on whatever it receives to the deposit address: an internal transfer, as a contract wallet makes one.
-FORWARDS = "0x600060006000600034" + "73" + deposit_address()[2:].lower() + "5af100"
 TRANSFER_TOPIC = "ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 
 
@@ -84,31 +82,6 @@ def test_token_transfer_to_us_in_the_same_chain_transaction_makes_several_candid
     payment = chain_behind.read_deposit(reference(tx_hash))
 
     assert payment.review == ("not_a_plain_transfer",)
-
-
-def test_internal_transfer_to_us_is_never_called_no_deposit(chain: EvmChain, local: LocalChain) -> None:
-    local.set_code(STRANGER, FORWARDS)
-    before = local.balance(deposit_address())
-    tx_hash = local.pay(to=STRANGER, gas=hex(90_000))
-    local.finalize()
-
-    payment = chain.read_deposit(reference(tx_hash))
-    local.set_code(STRANGER, "0x")
-
-    assert local.balance(deposit_address()) - before == DEPOSIT_WEI
-    assert payment.settlement == Settlement.FINAL
-    assert (payment.review, payment.refuse, payment.sender) == (("not_a_plain_transfer",), (), None)
-
-
-def test_internal_transfer_by_code_that_is_gone_now_is_seen_by_its_gas(chain: EvmChain, local: LocalChain) -> None:
-    local.set_code(STRANGER, FORWARDS)
-    tx_hash = local.pay(to=STRANGER, gas=hex(90_000))
-    local.set_code(STRANGER, "0x")
-    local.finalize()
-
-    payment = chain.read_deposit(reference(tx_hash))
-
-    assert (payment.refuse, payment.review) == ((), ("not_a_plain_transfer",))
 
 
 def test_plain_transfer_to_somebody_with_code_now_leaves_a_doubt(chain: EvmChain, local: LocalChain) -> None:
@@ -185,7 +158,6 @@ def test_amount_below_the_minimum_is_refused(
 @pytest.mark.parametrize(
     ("changes", "review"),
     [
-        pytest.param({"asset": STRANGER, "log_index": 0}, "asset_not_supported", id="a token"),
         pytest.param({"log_index": 3}, "not_a_plain_transfer", id="the native coin under a log"),
     ],
 )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from domain.errors import InvalidRequest
-from gateways.evm.settings import checksummed, load_chains
+from gateways.evm.settings import checksummed, load_chains, read_addresses
 
 DEPOSIT = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
 TOKEN_ADDRESS = "0x9fE46736679d2D9a65F0992F2272dE9f3c7fa6e0"
@@ -166,6 +166,35 @@ def test_fault_of_a_token_names_its_field_and_rule(
         load_chains(written(tmp_path, CHAIN + TOKEN.replace(before, after)))
 
     assert (caught.value.field, caught.value.rule) == (field, rule)
+
+
+def test_file_of_sanctioned_addresses_lies_beside_the_chains_file(tmp_path: Path) -> None:
+    (tmp_path / "sanctioned.txt").write_text(f"# ours to keep\n\n{WALLET.lower()}  # somebody\n", encoding="utf-8")
+
+    (chain,) = load_chains(written(tmp_path, CHAIN + 'sanctioned_file = "sanctioned.txt"'))
+
+    assert chain.sanctioned_file == tmp_path / "sanctioned.txt"
+    assert read_addresses(chain.sanctioned_file) == {WALLET}
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        pytest.param(None, "cannot be read", id="no such file"),
+        pytest.param(f"{WALLET}\nvitalik.eth\n", "line 2 of .* holds no address", id="a name"),
+        pytest.param(WALLET[2:], "line 1 of .* holds no address", id="no 0x"),
+    ],
+)
+def test_file_of_sanctioned_addresses_that_cannot_be_used_is_named(
+    content: str | None, says: str, tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "sanctioned.txt").write_text(content, encoding="utf-8")
+
+    with pytest.raises(InvalidRequest, match=says) as caught:
+        load_chains(written(tmp_path, CHAIN + 'sanctioned_file = "sanctioned.txt"'))
+
+    assert (caught.value.field, caught.value.rule) == ("chains.0.sanctioned_file", "address_file")
 
 
 def test_chain_that_is_there_twice_is_refused(tmp_path: Path) -> None:
