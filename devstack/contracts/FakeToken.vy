@@ -33,6 +33,20 @@ def announce_item(sender: address, receiver: address, item: uint256):
 
 
 @external
+def announce_oddly(sender: address, receiver: address, amount: uint256):
+    # Four topics and an amount: no standard writes this, and one that counts topics loosely takes it for money.
+    raw_log(
+        [
+            keccak256("Transfer(address,address,uint256)"),
+            convert(sender, bytes32),
+            convert(receiver, bytes32),
+            convert(amount, bytes32),
+        ],
+        convert(amount, bytes32),
+    )
+
+
+@external
 def transfer(receiver: address, amount: uint256) -> bool:
     log Transfer(sender=msg.sender, receiver=receiver, amount=amount)
     return True

@@ -99,6 +99,16 @@ def test_log_that_somebody_claimed_since_the_check_stops_the_payout(shop: Scene)
     assert shop.views.refund(refund)["payouts"] == []
 
 
+def test_log_that_was_first_found_right_before_paying_is_claimed_then(shop: Scene) -> None:
+    token_deposit(shop, "unnamed")
+    refund = shop.awaiting_approval("1", facts=seen(None), rail="crypto")
+    shop.decide(refund)
+
+    state = shop.begin(refund, seen(5))
+
+    assert (state.status, claimed(shop, "unnamed")) == (RefundStatus.PAYING, 5)
+
+
 def test_deposit_that_names_a_wrong_log_takes_the_one_that_paid_it(shop: Scene) -> None:
     token_deposit(shop, "wrong", log_index=9)
     check(shop, "1", "wrong", seen(5))

@@ -36,13 +36,14 @@ class TestNotADeposit:
 
         assert (payment.refuse, payment.sender) == (("wrong_recipient",), None)
 
-    def test_a_thing_is_no_amount_of_a_token(self, local: LocalChain, signer: KeystoreSigner) -> None:
+    @pytest.mark.parametrize("function", ["announce_item", "announce_oddly"])
+    def test_a_thing_is_no_amount_of_a_token(self, function: str, local: LocalChain, signer: KeystoreSigner) -> None:
         shop = Shop.__new__(Shop)
         fake = deploy(local.call, "FakeToken", sender=OWNER)
         listed = {"address": fake.address, "symbol": "THING", "decimals": 0, "min_amount_base_units": 1}
         shop.local, shop.signer, shop.token = local, signer, fake
         shop.settings = chain_settings(local.anvil.url, tokens=[listed])
-        tx_hash = fake.send("announce_item", OWNER, deposit_address(), AMOUNT, sender=OWNER)
+        tx_hash = fake.send(function, OWNER, deposit_address(), AMOUNT, sender=OWNER)
 
         assert shop.read(tx_hash).refuse == ("wrong_recipient",)
 
