@@ -119,8 +119,6 @@ class ChainSettings(BaseModel):
     """Often hold a provider's key in their path, so they are never shown nor written to a log."""
     quorum: int | None = Field(default=None, ge=1, strict=True)
     """How many endpoints must answer, and agree, before anything is believed; all of them if not set."""
-    block_seconds: float | None = Field(default=None, gt=0, le=3600)
-    """How long this chain takes for a block, where the policy's answer for all chains does not fit."""
     transaction_type: Literal["dynamic_fee", "legacy"] = "dynamic_fee"
     """EIP-1559, or EIP-155 where the chain knows no other: both bind the signature to the chain id."""
     finality: str = Field(pattern=r"^(finalized|depth:[1-9][0-9]{0,5})$")

@@ -87,9 +87,6 @@ def test_urls_are_not_shown(tmp_path: Path) -> None:
             "tip_cap",
             id="more tip than fee",
         ),
-        pytest.param(
-            "finality", "block_seconds = 0\nfinality", "chains.0.block_seconds", "greater_than", id="no time"
-        ),
         pytest.param("finalized", "safe", "chains.0.finality", "string_pattern_mismatch", id="safe"),
         pytest.param("finalized", "depth:0", "chains.0.finality", "string_pattern_mismatch", id="depth zero"),
         pytest.param('"1000000000000"', "0", "chains.0.min_amount_base_units", "greater_than_equal", id="dust"),
