@@ -23,9 +23,10 @@ from activities.books import BooksActivities, CardBooks, ChainBooks
 from activities.card import CardActivities, CardProcessor
 from activities.cases import CaseActivities
 from activities.checks import CheckActivities
-from activities.crypto import Chain, CryptoActivities
+from activities.crypto import CryptoActivities
 from activities.heartbeats import Heartbeats
 from activities.metrics import WorkerMetrics
+from activities.outbox import Chain
 from activities.payments import CardPayments, ChainPayments, PaymentActivities, PaymentReader
 from activities.schedules import keep_daily_reconciliation
 from activities.wallets import TemporalWalletRuns
@@ -33,8 +34,10 @@ from activities.watching import StepWatch
 from config import MissingSettingsError, Settings
 from crypto_rail import ConfiguredChain
 from domain.errors import NeedsOperator, TryAgain
+from domain.limits import Limits
 from domain.policy import Policy
 from domain.refunds import TASK_QUEUE
+from gateways.evm.settings import limits_of
 from gateways.stripe.gateway import StripeGateway
 from ledger import migrate
 from ledger.booked import Booked
@@ -42,11 +45,14 @@ from ledger.checking import Checking
 from ledger.database import Database
 from ledger.intake import Intake
 from ledger.messages import Messages
-from ledger.outbox import Outbox
+from ledger.outbox import NO_LIMITS, Outbox
 from ledger.payouts import Payouts
 from ledger.previews import Previews
 from ledger.progress import Progress
 from ledger.reconciliations import Reconciliations
+from ledger.sightings import Sightings
+from ledger.signing import Signing
+from ledger.wallets import Wallets
 from workflows import attributes, payloads, sandbox
 from workflows.check import CheckWorkflow
 from workflows.reconcile import ReconcileWorkflow
@@ -100,6 +106,7 @@ def build_steps(
     card: CardRail | None,
     chains: Mapping[int, CryptoRail],
     wallets: Mapping[int, str],
+    limits: Limits,
 ) -> list[Callable[..., Any]]:
     """Give each activity what it needs, and list their steps."""
     intake, checking = Intake(database, policy), Checking(database, policy)
@@ -114,10 +121,13 @@ def build_steps(
     cards = CardActivities(processor=card, payouts=payouts)
     crypto = CryptoActivities(
         chains=chains,
-        outbox=Outbox(database, policy),
+        outbox=Outbox(database, limits),
+        signing=Signing(database, policy, limits),
+        sightings=Sightings(database, policy),
+        wallets=Wallets(database, policy),
         refunds=intake,
         wallet_runs=TemporalWalletRuns(client),
-        block_seconds=policy.handling.wallet_block_seconds,
+        handling=policy.handling,
     )
     booked, reconciliations = Booked(database, policy), Reconciliations(database)
     books = BooksActivities(card=card, chains=chains, wallets=wallets, booked=booked, reconciliations=reconciliations)
@@ -140,11 +150,12 @@ def build_worker(
     card: CardRail | None,
     chains: Mapping[int, CryptoRail],
     wallets: Mapping[int, str],
+    limits: Limits = NO_LIMITS,
     metrics: WorkerMetrics = NO_METRICS,
     graceful_shutdown: timedelta = GRACEFUL_SHUTDOWN,
 ) -> Worker:
     """Put the parts together. `wallets` names the address that pays on each chain."""
-    steps = build_steps(client, database, policy, card=card, chains=chains, wallets=wallets)
+    steps = build_steps(client, database, policy, card=card, chains=chains, wallets=wallets, limits=limits)
     metrics.start_at_zero(step.__name__ for step in steps)
     return Worker(
         client,
@@ -206,12 +217,14 @@ async def run(settings: Settings, configured: Sequence[ConfiguredChain]) -> None
         card=card,
         chains=chains,
         wallets=wallets,
+        limits=limits_of([chain.settings for chain in configured]),
         metrics=metrics,
         graceful_shutdown=patience,
     )
     beside = [
         asyncio.create_task(telemetry.show_alive(metrics)),
         asyncio.create_task(keep_daily_reconciliation(client)),
+        asyncio.create_task(crypto_rail.keep_watch(configured, Wallets(database, policy))),
     ]
     if card is not None:
         beside.append(asyncio.create_task(asyncio.to_thread(report_card, card)))

@@ -144,7 +144,9 @@ FINDING: Example = {
 }
 RAIL: Example = {
     "rail": "card",
+    "chain_id": None,
     "is_stopped": True,
+    "pause_reason": None,
     "stopped_by": "vera",
     "stopped_at": NOON,
     "reason": "Payouts that nobody asked for.",
@@ -266,7 +268,8 @@ EXAMPLES: Mapping[str, Example] = {
     "Finding": FINDING,
     "FindingList": {"items": [FINDING], "next_cursor": None},
     "CloseBody": {"reason": "Settled with the customer."},
-    "RailBody": {"reason": "Payouts that nobody asked for."},
+    "StopBody": {"reason": "Payouts that nobody asked for."},
+    "StartBody": {"reason": "A backup was restored; every nonce is explained.", "chain_id": 31337, "adopt_nonce": 7},
     "RailAnswer": RAIL,
     "RailList": {"items": [RAIL]},
     "OperatorBody": {"reason": "Left the company."},

@@ -27,7 +27,7 @@ class RemedyCall(Picture):
 
     method: str
     path: str
-    body: dict[str, str] = Field(description="what the body must say at least")
+    body: dict[str, str | int] = Field(description="what the body must say at least")
 
 
 class RemedyAnswer(Picture):
@@ -123,9 +123,10 @@ def _remedy(remedy: Remedy, known: Mapping[str, Any]) -> RemedyAnswer:
     for name in ("id", "refund_id", "rail"):
         if known.get(name) is not None:
             path = path.replace("{" + name + "}", str(known[name]))
-    return RemedyAnswer(
-        remedy=remedy, words=advice.words, call=RemedyCall(method=method, path=path, body=dict(advice.body))
-    )
+    body: dict[str, Any] = dict(advice.body)
+    if remedy == Remedy.START_RAIL and known.get("chain_id") is not None:
+        body["chain_id"] = known["chain_id"]
+    return RemedyAnswer(remedy=remedy, words=advice.words, call=RemedyCall(method=method, path=path, body=body))
 
 
 def _read_cursor(cursor: str | None) -> int:

@@ -44,6 +44,7 @@ class ResolutionAction(StrEnum):
     RETRY = "retry"
     PAID_OUTSIDE = "paid_outside"
     GIVE_UP = "give_up"
+    CANCEL_NONCE = "cancel_nonce"
 
 
 def weigh(decisions: Iterable[Decision], *, digest: str, approvals_needed: int) -> Standing:

@@ -29,7 +29,9 @@ class FindingKind(StrEnum):
     OVERDUE_ESCALATION = "overdue_escalation"
     PAYMENT_WENT_BACK = "payment_went_back"
     DEAD_PAYOUT_MOVED = "dead_payout_moved"
+    LIMIT_REACHED = "limit_reached"
     PAYOUT_DELAYED = "payout_delayed"
+    PAYOUT_STUCK = "payout_stuck"
     ORDER_SHORTFALL = "order_shortfall"
     WALLET_PAUSED = "wallet_paused"
     WALLET_LOW = "wallet_low"
@@ -62,6 +64,7 @@ class Remedy(StrEnum):
 
     LOOK_AGAIN = "look_again"
     RETRY = "retry"
+    CANCEL_NONCE = "cancel_nonce"
     PAID_OUTSIDE = "paid_outside"
     GIVE_UP = "give_up"
     DECIDE = "decide"
@@ -69,6 +72,7 @@ class Remedy(StrEnum):
     DECIDE_ORDER = "decide_order"
     START_RAIL = "start_rail"
     STOP_RAIL = "stop_rail"
+    RAISE_LIMIT = "raise_limit"
     MEND_PROVIDER = "mend_provider"
     ANSWER_DISPUTE = "answer_dispute"
     SETTLE_ACCOUNT = "settle_account"
@@ -99,6 +103,12 @@ ADVICE: Mapping[Remedy, Advice] = {
         RESOLUTION,
         {"action": "retry"},
     ),
+    Remedy.CANCEL_NONCE: Advice(
+        "Close the nonce of a chain payout by moving nothing under it. Either may still win; once that is final, the "
+        "payout is dead.",
+        RESOLUTION,
+        {"action": "cancel_nonce"},
+    ),
     Remedy.PAID_OUTSIDE: Advice(
         "Say, with evidence, that the customer was paid by other means.", RESOLUTION, {"action": "paid_outside"}
     ),
@@ -115,6 +125,9 @@ ADVICE: Mapping[Remedy, Advice] = {
     Remedy.STOP_RAIL: Advice(
         "Stop the rail until it is explained; one person may.", ("POST", "/v1/rails/{rail}/stop")
     ),
+    Remedy.RAISE_LIMIT: Advice(
+        "Wait until the limit is free again, or raise it in the chains file; the refund then goes on by itself."
+    ),
     Remedy.MEND_PROVIDER: Advice(
         "See whether the card processor, the node or our keys for them are at fault. Once it is mended look again, "
         "where that is offered; else the refund goes on by itself."
@@ -123,7 +136,9 @@ ADVICE: Mapping[Remedy, Advice] = {
     Remedy.SETTLE_ACCOUNT: Advice("Settle what is owed with the customer, or write it off, in billing."),
     Remedy.SEEK_MONEY: Advice("See where the money is, by the reference, and whether the deposit was paid twice."),
     Remedy.SECURE_WALLET: Advice(
-        "Find out who used the wallet's key: a restored database, another program, or a thief. It stays paused."
+        "Find out what is wrong with the wallet: a restored database, another program with its key, a thief, or an "
+        "endpoint that lies. It stays paused until two people start it (`refunds rail start crypto --chain`), as the "
+        "runbook says (docs/operations.md)."
     ),
     Remedy.FUND_WALLET: Advice("Send coin to the wallet; its payouts go on by themselves."),
     Remedy.WAKE_RUN: Advice(
@@ -153,7 +168,7 @@ _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.PAYOUT_FAILED: _DEAD,
     FindingKind.PAYOUT_CANCELED: _DEAD,
     FindingKind.PAYOUT_REVERTED: _DEAD,
-    FindingKind.PAYOUT_REORGED: (Remedy.LOOK_AGAIN, Remedy.SEEK_MONEY),
+    FindingKind.PAYOUT_REORGED: (Remedy.LOOK_AGAIN, Remedy.SEEK_MONEY, Remedy.CANCEL_NONCE),
     FindingKind.PAYOUT_DISPUTED: (Remedy.ANSWER_DISPUTE, Remedy.LOOK_AGAIN),
     FindingKind.REFUNDED_OUTSIDE: (Remedy.SEEK_MONEY, Remedy.PAID_OUTSIDE, Remedy.GIVE_UP),
     FindingKind.NEEDS_ATTENTION: (Remedy.LOOK_AGAIN, *_DEAD),
@@ -161,9 +176,11 @@ _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.OVERDUE_ESCALATION: _OVERDUE,
     FindingKind.PAYMENT_WENT_BACK: (Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),
     FindingKind.DEAD_PAYOUT_MOVED: (Remedy.SEEK_MONEY, Remedy.PAID_OUTSIDE, Remedy.SETTLE_ACCOUNT),
+    FindingKind.LIMIT_REACHED: (Remedy.RAISE_LIMIT,),
+    FindingKind.PAYOUT_STUCK: (Remedy.MEND_PROVIDER, Remedy.CANCEL_NONCE),
     FindingKind.PAYOUT_DELAYED: (Remedy.MEND_PROVIDER, Remedy.FUND_WALLET),
     FindingKind.ORDER_SHORTFALL: (Remedy.SETTLE_ACCOUNT,),
-    FindingKind.WALLET_PAUSED: (Remedy.SECURE_WALLET,),
+    FindingKind.WALLET_PAUSED: (Remedy.SECURE_WALLET, Remedy.START_RAIL),
     FindingKind.WALLET_LOW: (Remedy.FUND_WALLET,),
     FindingKind.RAIL_STOP: (Remedy.START_RAIL,),
     FindingKind.PAID_NOT_BOOKED: (Remedy.LOOK_AGAIN, Remedy.WAKE_RUN, Remedy.SEEK_MONEY),
@@ -204,6 +221,7 @@ _MOVED_BY_A_RUN = frozenset(
 _USED_IN: Mapping[Remedy, frozenset[RefundStatus]] = {
     Remedy.LOOK_AGAIN: _RESOLVED_IN,
     Remedy.RETRY: _RESOLVED_IN,
+    Remedy.CANCEL_NONCE: _RESOLVED_IN | {RefundStatus.PAYING, RefundStatus.CONFIRMING},
     Remedy.PAID_OUTSIDE: _RESOLVED_IN,
     Remedy.GIVE_UP: _RESOLVED_IN,
     Remedy.DECIDE: frozenset([RefundStatus.AWAITING_APPROVAL]),

@@ -80,6 +80,12 @@ class Handling(BaseModel):
     orders_look_seconds: Seconds = 900
     payout_look_seconds: tuple[Seconds, ...] = (15, 60, 300, 900, 900, 900, 3600)
     wallet_block_seconds: Seconds = 2
+    fee_raise_seconds: Seconds = 45
+    """A chain payout at the head of the line gets a higher fee when it is in no block after this time, and ..."""
+    fee_raise_blocks: Annotated[int, Field(ge=0, le=1000)] = 3
+    """... after so many blocks since its newest bytes were first sent."""
+    nonce_lost_seconds: Seconds = 600
+    endpoints_disagree_seconds: Seconds = 300
     watch_card_hours: tuple[Hours, ...] = (1, 24, 72, 168, 336, 720, 840)
     watch_chain_seconds: Seconds = 120
 

@@ -148,6 +148,7 @@ class StatusReason(StrEnum):
     DIGEST_CHANGED = "digest_changed"
     RETRY_APPROVED_ANEW = "retry_approved_anew"
     RAIL_STOPPED = "rail_stopped"
+    LIMIT_REACHED = "limit_reached"
     OPERATOR_REJECTED = "operator_rejected"
     CUSTOMER_WITHDREW = "customer_withdrew"
     CUSTOMER_DID_NOT_ANSWER = "customer_did_not_answer"

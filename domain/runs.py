@@ -67,6 +67,8 @@ class WalletKey(BaseModel):
     chain_id: int
     wallet: str
     block_seconds: float = 2
+    turn: int = 0
+    """Counted by the run: every so many turns the pump looks at all, whatever the counts of nonces say."""
 
 
 class PumpReport(BaseModel):

@@ -21,6 +21,11 @@ class Outgoing(BaseModel):
     asset: str = NATIVE
     amount_base_units: BaseUnits
 
+    @property
+    def cancel(self) -> "Outgoing":
+        """Return what closes this payout's nonce for good: nothing at all, to the wallet itself."""
+        return Outgoing(chain_id=self.chain_id, wallet=self.wallet, to=self.wallet, amount_base_units=0)
+
 
 class TransferTerms(BaseModel):
     """What one transfer would cost now. `gas` is the limit, fees are per gas in wei."""

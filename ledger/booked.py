@@ -14,8 +14,8 @@ from domain.policy import Policy
 from domain.reconciliation import compare_books, compare_hold, compare_progress, patience
 from domain.refunds import END_STATES, RefundStatus, WaitingFor
 from ledger.database import Database
-from ledger.payouts import register_wallet
 from ledger.tables import ChainTransaction, Deposit, Hold, Payout, Posting, Refund, Wallet
+from ledger.wallets import register_wallet
 
 BATCH_DEPOSITS = 500
 TO_BE_SEEN = (*MAY_STILL_LAND, PayoutStatus.SUCCEEDED)

@@ -14,6 +14,7 @@ from domain.refunds import WaitingFor
 from ledger import audit
 from ledger.clients import require_role
 from ledger.database import Database
+from ledger.switches import switch_of
 from ledger.tables import Finding, Payout, RailStop, Refund, Wallet
 
 SUBJECT_LENGTH_MAX = 160  # characters, as the column has
@@ -93,10 +94,15 @@ def still_stands(session: Session, finding: Finding) -> str | None:
     kind, evidence = FindingKind(finding.kind), finding.evidence
     match kind:
         case FindingKind.RAIL_STOP:
-            return "the rail is stopped" if session.get(RailStop, evidence["rail"]) is not None else None
+            switch = switch_of(evidence["rail"], evidence.get("chain_id"))
+            return "the rail is stopped" if session.get(RailStop, switch) is not None else None
         case FindingKind.WALLET_PAUSED:
             wallet = session.get(Wallet, (evidence["chain_id"], evidence["wallet"]))
             return "the wallet is paused" if wallet is not None and wallet.pause_reason is not None else None
+        case FindingKind.PAYOUT_STUCK:
+            payout = session.get(Payout, (finding.refund_id, evidence["attempt"]))
+            is_stuck = payout is not None and payout.block_number is None and not payout.is_buried
+            return "the payout is in no block" if is_stuck else None
         case FindingKind.PAYOUT_DELAYED:
             payout = session.get(Payout, (finding.refund_id, evidence["attempt"]))
             return "the payout is queued" if payout is not None and payout.status == PayoutStatus.QUEUED else None

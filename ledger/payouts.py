@@ -21,7 +21,8 @@ from ledger.database import Database
 from ledger.endings import attend, end, hold_back, is_withdrawn, withdraw
 from ledger.findings import open_finding
 from ledger.records import is_approved
-from ledger.tables import Deposit, Hold, Payout, RailStop, Refund, Wallet
+from ledger.switches import is_stopped
+from ledger.tables import Deposit, Hold, Payout, Refund
 
 REASONS_OF_DEAD = {
     PayoutStatus.REFUSED: StatusReason.PAYOUT_REFUSED,
@@ -82,7 +83,7 @@ class Payouts:
         elif not is_approved(session, row, verdict, self._policy):
             if row.waiting_for != WaitingFor.APPROVAL:  # else the reason that brought it there stays readable
                 self._stay(session, row, StatusReason.APPROVAL_NEEDED)
-        elif session.get(RailStop, row.rail) is not None:
+        elif is_stopped(session, row.rail, deposit.chain_id):
             self._stay(session, row, StatusReason.RAIL_STOPPED)
         else:
             self._insert(session, row, deposit, verdict)
@@ -211,7 +212,7 @@ def may_leave(session: Session, database: Database, policy: Policy, row: Refund,
 
     It may have been queued for days, behind a stopped rail or an empty wallet, and people may have changed since.
     """
-    if session.get(RailStop, payout.rail) is not None:
+    if is_stopped(session, payout.rail, payout.chain_id):
         return False
     if is_approved(session, row, Verdict.model_validate(row.verdict), policy):
         return True
@@ -307,15 +308,3 @@ def _attend(session: Session, database: Database, row: Refund, reason: StatusRea
 
 def _provider(row: Refund) -> WaitingFor:
     return WaitingFor.PROVIDER if row.rail == Rail.CARD else WaitingFor.CHAIN
-
-
-def register_wallet(session: Session, chain_id: int, address: str, first_nonce: int) -> Wallet:
-    """Return a wallet's row, made when the wallet is first used; later calls never change its nonce."""
-    wallet = session.get(Wallet, (chain_id, address))
-    if wallet is None:
-        wallet = Wallet(
-            chain_id=chain_id, address=address, first_nonce=first_nonce, next_nonce=first_nonce, pause_reason=None
-        )
-        session.add(wallet)
-        session.flush()
-    return wallet

@@ -115,7 +115,7 @@ class Progress:
                 cases.note(session, self._database, row, "resolution.overtaken", subject=resolution.resolution_id)
                 continue
             match ResolutionAction(resolution.action):
-                case ResolutionAction.LOOK_AGAIN:
+                case ResolutionAction.LOOK_AGAIN | ResolutionAction.CANCEL_NONCE:
                     self._look_again(session, row, resolution)
                 case ResolutionAction.RETRY:
                     self._retry(session, row, resolution)

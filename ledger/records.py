@@ -14,7 +14,7 @@ from domain.payouts import MAY_STILL_LAND, PAID
 from domain.policy import Policy
 from domain.refunds import WITHDRAWABLE, RefundStatus
 from domain.verdicts import Verdict
-from ledger import audit, cases
+from ledger import audit, cancelling, cases
 from ledger.database import Database
 from ledger.tables import (
     Client,
@@ -217,6 +217,8 @@ class Records:
                 return
             _check_role(session, operator)
             self._check_resolution(session, row, resolution, operator)
+            if resolution.action == ResolutionAction.CANCEL_NONCE:
+                session.get_one(Payout, (row.id, row.attempt)).is_cancel_asked = True
             salt = audit.new_salt()
             session.add(
                 Resolution(
@@ -226,6 +228,8 @@ class Records:
                     operator=operator,
                     attempt=row.attempt,
                     salt=salt,
+                    # A refund that is still being paid reads no resolutions; its wallet does what is asked.
+                    is_applied=row.status != RefundStatus.NEEDS_ATTENTION,
                     recorded_at=self._database.now(),
                 )
             )
@@ -236,17 +240,21 @@ class Records:
             self._recorded(session, row, f"resolution.{resolution.action}", operator, detail)
 
     def _check_resolution(self, session: Session, row: Refund, resolution: NewResolution, operator: str) -> None:
+        payout = session.get(Payout, (row.id, row.attempt))
+        if resolution.action == ResolutionAction.CANCEL_NONCE:
+            cancelling.require_cancelable(session, row, payout)
+            return
         if row.status != RefundStatus.NEEDS_ATTENTION:
             raise WrongState(f"be resolved by {resolution.action}", row.status)
         if resolution.action == ResolutionAction.LOOK_AGAIN:
             return
-        payout = session.get(Payout, (row.id, row.attempt))
         if payout is not None and payout.status in MAY_STILL_LAND | PAID:
             raise Conflict(
                 f"The payout is {payout.status}: until it is known to be dead, only look_again is safe.",
                 field="action",
                 rule="no_live_payout",
             )
+        cancelling.require_no_open_nonce(session, row)
         if resolution.action in (ResolutionAction.RETRY, ResolutionAction.GIVE_UP):
             _refuse_where_money_moved(session, row)
         if resolution.action == ResolutionAction.GIVE_UP:

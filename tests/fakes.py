@@ -1,14 +1,24 @@
 """Plain stand-ins for the outside world, for tests in which only our own behaviour matters."""
 
+import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from domain.differences import ProviderRefund, SentTransfer
-from domain.errors import NeedsOperator, TryAgain
+from domain.errors import EndpointsDisagree, NeedsOperator, TryAgain
 from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Settlement
 from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
 from domain.refunds import StatusReason
-from domain.transfers import Outgoing, SendAnswer, Sighting, SignedTransfer, Transfer, TransferTerms, WalletView
+from domain.transfers import (
+    ForeignUse,
+    Outgoing,
+    SendAnswer,
+    Sighting,
+    SignedTransfer,
+    Transfer,
+    TransferTerms,
+    WalletView,
+)
 
 SENDER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 WALLET = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
@@ -140,6 +150,22 @@ class FakeChain:
     refuses: set[str] = field(default_factory=set)
     """Receivers to whom a transfer would fail."""
     is_away: bool = False
+    disputes: str = ""
+    """What two endpoints contradict each other on."""
+    has_code: bool = False
+    hides_counts: bool = False
+    """Its count of nonces stands still, as a lagging node's."""
+    dies_before_sending: bool = False
+    head: int = 9
+    final: int | None = None
+    nonce_finalized: int = 0
+    fee_cap: int = 1000
+    token_balances: dict[str, int] = field(default_factory=dict)
+    foreign: dict[int, ForeignUse] = field(default_factory=dict)
+    answers: SendAnswer | None = None
+    """What the node says to bytes that it does not take."""
+    broadcasts: list[str] = field(default_factory=list)
+    looks: list[str] = field(default_factory=list)
 
     def add_deposit(
         self, tx_hash: str, amount: int, *, review: tuple[str, ...] = (), sender: str | None = SENDER
@@ -163,30 +189,69 @@ class FakeChain:
 
     def view(self) -> WalletView:
         self._answer()
+        if self.disputes:
+            raise EndpointsDisagree("the chain", self.disputes, {1: "yes", 2: "no"})
         used = [Transfer.model_validate_json(self.sent[tx_hash]).nonce + 1 for tx_hash in self.mined]
+        latest = max([self.nonce, *([] if self.hides_counts else used)])
+        final = self.head if self.final is None else self.final
         return WalletView(
-            nonce_pending=self.nonce,
-            nonce_latest=max([0, *used]),
-            nonce_finalized=0,
+            nonce_pending=latest,
+            nonce_latest=latest,
+            nonce_finalized=self.nonce_finalized,
             balance_base_units=self.balance,
-            head_block=9,
-            final_block=9,
-            buried_block=9,
+            head_block=self.head,
+            final_block=final,
+            buried_block=final,
         )
+
+    def wallet_has_code(self) -> bool:
+        return self.has_code
+
+    def token_balance(self, asset: str) -> int:
+        return self.token_balances.get(asset, 0)
+
+    def raised(self, terms: TransferTerms) -> TransferTerms | None:
+        fee = -(-terms.max_fee_per_gas_wei * 9 // 8)
+        if fee > self.fee_cap:
+            return None
+        tip = -(-terms.max_priority_fee_per_gas_wei * 9 // 8)
+        return terms.model_copy(update={"max_fee_per_gas_wei": fee, "max_priority_fee_per_gas_wei": tip})
 
     def sign(self, transfer: Transfer) -> SignedTransfer:
         return SignedTransfer(tx_hash=_hash(transfer), raw=transfer.model_dump_json().encode())
 
+    sign_cancel = sign
+
+    def require_faithful(self, outgoing: Outgoing, nonce: int, signed: SignedTransfer) -> None:
+        stored = Transfer.model_validate_json(signed.raw)
+        if (Outgoing.model_validate(stored.model_dump()), stored.nonce) != (outgoing, nonce):
+            raise NeedsOperator(StatusReason.PAYOUT_REFUSED, "the bytes say something else")
+
     def broadcast(self, raw: bytes) -> SendAnswer:
         tx_hash = _hash(Transfer.model_validate_json(raw))
+        if self.dies_before_sending:
+            raise KeyboardInterrupt
+        self.broadcasts.append(tx_hash)
+        if self.answers is not None:
+            return self.answers
         self.sent[tx_hash] = raw
         if self.mines_at_once:
             self.mine(tx_hash)
         return SendAnswer.SEEN
 
-    def look(self, outgoing: Outgoing, tx_hash: str) -> Sighting:
+    def look(self, outgoing: Outgoing, tx_hash: str, view: WalletView | None = None) -> Sighting:
         self._answer()
+        self.looks.append(tx_hash)
         return self.mined.get(tx_hash, Sighting(is_mined=False))
+
+    def foreign_use(self, nonce: int, tx_hashes: tuple[str, ...]) -> ForeignUse | None:
+        self._answer()
+        return self.foreign.get(nonce)
+
+    @property
+    def last_sent(self) -> str:
+        """Name the chain transaction that was sent last for the first time."""
+        return list(self.sent)[-1]
 
     def read_transfer(self, tx_hash: str) -> SentTransfer | None:
         self._answer()
@@ -206,7 +271,8 @@ class FakeChain:
         )
 
     def find_transfer(self, nonce: int) -> SentTransfer | None:
-        return self.read_transfer(f"0x{nonce:064x}")
+        mine = (tx_hash for tx_hash in self.mined if Transfer.model_validate_json(self.sent[tx_hash]).nonce == nonce)
+        return next((self.read_transfer(tx_hash) for tx_hash in mine), None)
 
     def mine(self, tx_hash: str, *, is_final: bool = True, is_buried: bool = True) -> None:
         """Put a sent transaction into a block."""
@@ -239,4 +305,5 @@ class FakeChain:
 
 
 def _hash(transfer: Transfer) -> str:
-    return f"0x{transfer.nonce:064x}"
+    """Name a chain transaction: another receiver, or another fee, is another one under the same nonce."""
+    return f"0x{transfer.nonce:024x}{transfer.terms.max_fee_per_gas_wei:020x}{zlib.crc32(transfer.to.encode()):020x}"

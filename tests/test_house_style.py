@@ -13,11 +13,13 @@ from domain.decisions import ResolutionAction
 from domain.differences import DifferenceKind
 from domain.eligibility import AccountStatus
 from domain.findings import FindingKind, Remedy
+from domain.limits import Cap
 from domain.payouts import PayoutStatus
 from domain.people import Role
 from domain.rails import RailWait
 from domain.refunds import Channel, OwnershipLevel, RefundStatus, StatusReason, WaitingFor
 from domain.verdicts import Rule
+from domain.wallets import PauseReason
 from ledger.audit_chain import BreakKind
 
 ROOT = Path(__file__).parent.parent
@@ -109,6 +111,7 @@ def test_lock_files_hold_hashes_and_no_addresses() -> None:
 
 CLOSED_LISTS: list[type[StrEnum]] = [
     *(RefundStatus, StatusReason, WaitingFor, PayoutStatus, Rule, ProblemType, FindingKind, Remedy, RailWait),
+    *(PauseReason, Cap),
     *(Role, AccountStatus, Channel, OwnershipLevel, ResolutionAction, DifferenceKind, BreakKind),
 ]
 

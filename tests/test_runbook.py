@@ -46,7 +46,9 @@ def test_whatever_wakes_a_person_leads_to_an_entry(word: str) -> None:
 
 @pytest.mark.parametrize("reason", STANDS_BEFORE_A_PERSON, ids=str)
 def test_a_refund_that_stands_before_a_person_is_found_by_its_reason(reason: StatusReason) -> None:
-    found = [row for row in rows(reason) if row.startswith(("| `needs_attention`", "| `awaiting_approval`"))]
+    found = [
+        row for row in rows(reason) if row.startswith(("| `needs_attention`", "| `awaiting_approval`", "| `paying`"))
+    ]
 
     assert any(re.search(r"\]\(#", row.rpartition(" | ")[2]) for row in found), (
         f"no row of a status leads on from {reason}"

@@ -27,19 +27,20 @@ class WalletWorkflow:
     @workflow.run
     async def run(self, key: WalletKey) -> None:
         """Pump while payouts are open, then end; the next payout starts a new run under the same id."""
-        for _ in range(TURNS_PER_RUN):
+        for turn in range(TURNS_PER_RUN):
             self._has_work = False
-            report = await self._pump()
+            report = await self._pump(turn)
             await self._tell(report)
             if report.open_payouts == 0 and not self._has_work:
                 return
             await self._next_block(report)
         workflow.continue_as_new(key)
 
-    async def _pump(self) -> PumpReport:
+    async def _pump(self, turn: int) -> PumpReport:
         """Turn the pump. A turn that fails for good is a bug to mend; meanwhile the outbox must not be forgotten."""
         try:
-            return await workflow.execute_activity_method(CryptoActivities.pump, self._key, **PUMP)
+            key = self._key.model_copy(update={"turn": turn})
+            return await workflow.execute_activity_method(CryptoActivities.pump, key, **PUMP)
         except ActivityError as error:
             cause = error.cause.message if isinstance(error.cause, ApplicationError) else type(error.cause).__name__
             workflow.logger.error("wallet.pump_failed", extra={"wallet": self._key.wallet, "cause": cause})

@@ -72,7 +72,8 @@ def _examine(database: Database, where: str) -> Iterator[Check]:
         yield warning(
             "database.wallets",
             f"The wallet {wallet.address} on chain {wallet.chain_id} is paused: {wallet.pause_reason}.",
-            "`refunds findings --kind wallet_paused` shows both counts; nothing is paid from this wallet meanwhile.",
+            "`refunds findings --kind wallet_paused` shows why. Nothing is paid from it until two people start it: "
+            f"`refunds rail start crypto --chain {wallet.chain_id}`.",
         )
     if not stopped and not paused:
         yield ok("database.rails", "No rail is stopped and no wallet is paused.")

@@ -1,6 +1,7 @@
 """What the service must be told about a chain before it may read or pay there."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -19,7 +20,8 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from domain.errors import InvalidRequest
-from domain.money import BaseUnits
+from domain.limits import AssetLimits, Limits
+from domain.money import NATIVE, BaseUnits
 from domain.refunds import invalid_request
 
 PLAIN_TRANSFER_GAS = 21_000  # what a transfer costs that runs no code (Yellow Paper, G_transaction)
@@ -106,6 +108,8 @@ class Token(BaseModel):
     gas_cap: int | None = Field(default=None, ge=PLAIN_TRANSFER_GAS, strict=True)
     """Instead of the chain's, for a token whose transfer takes more."""
     blacklist: Literal["isBlackListed", "isBlacklisted"] | None = None
+    limits: AssetLimits = AssetLimits()
+    """What may leave the wallet in this token."""
 
 
 class ChainSettings(BaseModel):
@@ -132,6 +136,8 @@ class ChainSettings(BaseModel):
     max_priority_fee_per_gas_wei_cap: BaseUnits | None = Field(default=None, ge=1)
     """How much of the fee may be the tip; all of it if not set."""
     gas_cap: int = Field(default=100_000, ge=PLAIN_TRANSFER_GAS, strict=True)
+    limits: AssetLimits = AssetLimits()
+    """What may leave the wallet in the native coin; a token has its own."""
     tokens: tuple[Token, ...] = ()
     custodial: tuple[OurAddress, ...] = ()
     """Addresses of exchanges and other keepers, who may not credit what comes back to them."""
@@ -232,3 +238,10 @@ def load_chains(path: Path) -> tuple[ChainSettings, ...]:
         if chain_id in chain_ids[:position]:
             raise InvalidRequest(f"chains.{position}.chain_id", "unique", f"chain {chain_id} is already there.")
     return chains
+
+
+def limits_of(chains: Sequence[ChainSettings]) -> Limits:
+    """Gather what may leave each chain's wallet, per asset."""
+    native = {(chain.chain_id, NATIVE): chain.limits for chain in chains}
+    tokens = {(chain.chain_id, token.address): token.limits for chain in chains for token in chain.tokens}
+    return Limits(assets=native | tokens)

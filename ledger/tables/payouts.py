@@ -6,13 +6,15 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.columns import WholeNumber
-from ledger.tables.base import Row
+from ledger.tables.base import Json, Row
 
 
 class Wallet(Row):
     """A hot wallet on one chain: the next nonce to assign, and whether it may assign at all.
 
-    Every nonce from `first_nonce` on is ours to explain; what the wallet did before is not.
+    Every nonce from `first_nonce` on is ours to explain; what the wallet did before is not. `nonce_final_seen` is
+    the highest final count that was ever more than we assigned. Words to start it up to `pause_word_seq` were said
+    before it paused, so they count for nothing.
     """
 
     __tablename__ = "wallets"
@@ -21,7 +23,10 @@ class Wallet(Row):
     address: Mapped[str] = mapped_column(String(42), primary_key=True)
     first_nonce: Mapped[int]
     next_nonce: Mapped[int]
+    nonce_final_seen: Mapped[int] = mapped_column(default=0)
     pause_reason: Mapped[str | None] = mapped_column(String(64))
+    pause_word_seq: Mapped[int] = mapped_column(default=0)
+    disagreeing_since: Mapped[datetime | None]
 
 
 class Payout(Row):
@@ -60,13 +65,19 @@ class Payout(Row):
     amount_base_units: Mapped[int | None] = mapped_column(WholeNumber)
     nonce: Mapped[int | None]
     tx_hash: Mapped[str | None] = mapped_column(String(66))
+    block_number: Mapped[int | None]
     is_buried: Mapped[bool] = mapped_column(default=False)
+    is_cancel_asked: Mapped[bool] = mapped_column(default=False)
+    lost_since: Mapped[datetime | None]
     begun_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
 
 class ChainTransaction(Row):
-    """Signed bytes, stored before they are sent. All rows of a payout share its one nonce."""
+    """Signed bytes, stored before they are sent. All rows of a payout share its one nonce.
+
+    `purpose` is `pay` or `cancel`; `terms` holds the `TransferTerms` that were signed.
+    """
 
     __tablename__ = "chain_transactions"
     __table_args__ = (
@@ -78,9 +89,13 @@ class ChainTransaction(Row):
     refund_id: Mapped[str] = mapped_column(ForeignKey("refunds.id"))
     attempt: Mapped[int]
     sequence: Mapped[int]
+    purpose: Mapped[str] = mapped_column(String(8))
     raw: Mapped[bytes] = mapped_column(LargeBinary)
-    gas: Mapped[int]
-    max_fee_per_gas_wei: Mapped[int] = mapped_column(WholeNumber)
+    terms: Mapped[Json]
     sends: Mapped[int] = mapped_column(default=0)
     last_answer: Mapped[str | None] = mapped_column(String(32))
+    is_taken: Mapped[bool] = mapped_column(default=False)
+    first_sent_at: Mapped[datetime | None]
+    first_sent_block: Mapped[int | None]
+    last_sent_at: Mapped[datetime | None]
     signed_at: Mapped[datetime]

@@ -7,6 +7,7 @@ import pytest
 
 from domain.policy import Policy
 from ledger.database import Database
+from tests.activities.line import Line
 from tests.activities.steps import Steps
 from tests.workflows.house import Clock, House, make_policy, write_schema
 
@@ -35,3 +36,8 @@ def house(schema: Path, tmp_path: Path, policy: Policy) -> Iterator[House]:
 @pytest.fixture
 def steps(house: House) -> Steps:
     return Steps(house)
+
+
+@pytest.fixture
+def line(steps: Steps) -> Line:
+    return Line(steps)

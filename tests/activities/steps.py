@@ -8,6 +8,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.card import CardActivities
 from activities.cases import CaseActivities
 from activities.crypto import CryptoActivities
+from activities.outbox import Chain
 from activities.payments import PaymentActivities, PaymentReader
 from domain.refunds import RefundStatus, StatusReason
 from domain.runs import Attend, OpenRefund, PayoutKey, ReadRecords, RefundKey, Remind, WalletKey
@@ -16,6 +17,9 @@ from ledger.messages import Messages
 from ledger.outbox import Outbox
 from ledger.payouts import Payouts
 from ledger.progress import Progress
+from ledger.sightings import Sightings
+from ledger.signing import Signing
+from ledger.wallets import Wallets
 from tests.fakes import CHAIN_ID, WALLET
 from tests.workflows.house import House
 
@@ -35,7 +39,8 @@ class NoWalletRuns:
 class Steps:
     """Each method is one step of a refund, run as an activity."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, chain: Chain | None = None) -> None:
+        """The wallet pays on `chain` where one is given, else on the house's."""
         self.house = house
         database, policy = house.database, house.policy
         self._checking = checking = Checking(database, policy)
@@ -53,11 +58,14 @@ class Steps:
         self._payments = PaymentActivities(reader=reader, checking=checking, payouts=payouts, progress=progress)
         self._cards = CardActivities(processor=house.card, payouts=payouts)
         self._crypto = CryptoActivities(
-            chains={CHAIN_ID: house.chain},
-            outbox=Outbox(database, policy),
+            chains={CHAIN_ID: chain or house.chain},
+            outbox=Outbox(database, house.limits),
+            signing=Signing(database, policy, house.limits),
+            sightings=Sightings(database, policy),
+            wallets=Wallets(database, policy),
             refunds=house.intake,
             wallet_runs=self.wallet_runs,
-            block_seconds=2,
+            handling=policy.handling,
         )
 
     def open_directly(self, refund: str) -> Any:
@@ -98,8 +106,8 @@ class Steps:
     def end_watch(self, refund: str) -> Any:
         return _run(self._cards.end_watch, RefundKey(refund_id=refund))
 
-    def pump(self, refund: str) -> Any:
-        return _run(self._crypto.pump, WalletKey(chain_id=CHAIN_ID, wallet=WALLET))
+    def pump(self, refund: str, turn: int = 0) -> Any:
+        return _run(self._crypto.pump, WalletKey(chain_id=CHAIN_ID, wallet=WALLET, turn=turn))
 
     async def wake_wallet(self, refund: str) -> Any:
         return await ActivityEnvironment().run(self._crypto.wake_wallet, RefundKey(refund_id=refund))

@@ -1,5 +1,6 @@
 """`refunds rail`, `findings`, `check` and `operators` against a real server."""
 
+import re
 from typing import Any
 
 import pytest
@@ -23,6 +24,18 @@ def test_one_stops_a_rail_and_two_start_it(shell: Shell) -> None:
     assert "second_person" in first.out
     assert (second.status, second.json["is_stopped"]) == (0, False)
     assert shell.run("rail", "list", "-o", "json", caller="vera").json["items"][1]["is_stopped"] is False
+
+
+def test_one_chain_is_stopped_and_listed_by_its_number(shell: Shell) -> None:
+    stopped = shell.run("rail", "stop", "crypto", "--chain", "31337", "--reason", "odd", "-o", "json", caller="vera")
+
+    listed = shell.run("rail", "list", caller="vera").out
+    shell.run("rail", "start", "crypto", "--chain", "31337", "--reason", "mended", caller="ann")
+    shell.run("rail", "start", "crypto", "--chain", "31337", "--reason", "seen", caller="bob")
+
+    assert stopped.json["chain_id"] == 31337
+    assert re.search(r"crypto 31337 +stopped +vera", listed)
+    assert "crypto 31337" not in shell.run("rail", "list", caller="vera").out
 
 
 def test_rail_of_no_kind_is_wrong_usage_and_a_viewer_is_refused_to_start(shell: Shell) -> None:

@@ -2,8 +2,8 @@
 
 F5 hold, F9 decision, F11 intention, F12 half a request, F13 answer lost, F14 answer not recorded, F15 recorded and
 not reported, F16 nonce not committed, F17 signed and not sent, F18 sent and not known, F20 mined and not final,
-F22 settled and not reported, F23 released and not reported, F24 told and not reported, F28 a zombie wakes, F29 a
-zombie that holds the database, F30 an impatient supervisor.
+F21 outbid and not sent, F22 settled and not reported, F23 released and not reported, F24 told and not reported, F28 a
+zombie wakes, F29 a zombie that holds the database, F30 an impatient supervisor.
 """
 
 from collections.abc import Iterator
@@ -49,7 +49,8 @@ _CRYPTO: list[Row] = [
     ("F17", "pump.broadcast.before"),
     ("F18", "pump.broadcast.after"),
     *_both("F18", "pump", "record_send"),
-    *_both("F20", "pump", "see_nothing"),
+    ("F21", "pump.raise_fee.uncommitted"),
+    ("F21", "pump.raise_fee.committed"),
     *_both("F20", "pump", "see_mined"),
     *_both("F22", "pump", "see_final"),
     ("F22", "pump.done"),

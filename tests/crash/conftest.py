@@ -14,6 +14,7 @@ from tests.crash.crew import Crew
 from tests.crash.storm import PatientTown, Played, Storm
 
 CHAINS_MAX = 16
+ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +33,18 @@ def chains(cases: list[Case]) -> Iterator[list[LocalChain]]:
         yield running
 
 
+def hasty_policy(folder: Path) -> Path:
+    """Write a policy under which a chain payout that waits for a block is outbid within seconds."""
+    policy = folder / "policy.toml"
+    hasty = "[handling]\nfee_raise_seconds = 2\nfee_raise_blocks = 0\n"
+    policy.write_text((ROOT / "policy.toml").read_text().replace("[handling]\n", hasty))
+    return policy
+
+
 @pytest.fixture(scope="module")
 def stack(chains: list[LocalChain], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("crash")
-    outside = {**os.environ, **settings(chains, folder)}
+    outside = {**os.environ, **settings(chains, folder), "REFUNDS_POLICY": str(hasty_policy(folder))}
     with Stack(folder / "stack", outside, runs_worker=False) as stack:
         yield stack
 

@@ -140,13 +140,15 @@ class Storm:
         digest = self._until(played.refund, "awaiting_approval")["digest"]
         decision = {"decision_id": town.name("decision"), "digest": digest, "reason": "as the test says"}
         decision["action"] = "approve" if case.is_paid else "reject"
-        stands_still = played.chain if case.point.startswith("pump.see_mined") else None
+        is_outbid = case.point.startswith("pump.raise_fee")  # for want of a block
+        stands_still = played.chain if is_outbid or case.point.startswith("pump.see_mined") else None
         if stands_still is not None:
             stands_still.stand_still()
         town.must("approver_1", "POST", f"/v1/refunds/{played.refund}/decisions", decision)
         if stands_still is not None:  # else a slow pump would see the payout only when it is final
             _wait(lambda: stands_still.has_waiting_payout() or None, PATIENCE_SECONDS)
-            stands_still.mine_one()
+            if not is_outbid:
+                stands_still.mine_one()
             _wait(lambda: self._fired(played) or None, PATIENCE_SECONDS)
             stands_still.go_on()
         self._until(played.refund, "refunded" if case.is_paid else "rejected")

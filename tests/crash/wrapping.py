@@ -22,10 +22,14 @@ from ledger.messages import Messages
 from ledger.outbox import Outbox
 from ledger.payouts import Payouts
 from ledger.progress import Progress
+from ledger.sightings import Sightings
+from ledger.signing import Signing
+from ledger.wallets import Wallets
 from tests.crash.points import POINTS, Crossing, subjects_in
 
 # The ledger's parts whose methods open database transactions for steps; each effect is named after its method.
-LEDGER = (Checking, Intake, Messages, Outbox, Payouts, Progress)
+LEDGER = (Checking, Intake, Messages, Outbox, Payouts, Progress, Signing, Sightings, Wallets)
+NAMES = {"watch": "pause"}  # by what it writes, where its name says what it reads
 
 # Calls that change something outside, each by its name in the list of points.
 CALLS = (
@@ -86,15 +90,15 @@ def _within(method: Callable[..., Any], name: str) -> Callable[..., Any]:
 
     @functools.wraps(method)
     def run(self: Any, *arguments: Any, **named: Any) -> Any:
-        effect = _sighting(*arguments) if name == "record_sighting" else name
+        effect = _sighting(*arguments) if name == "record_sighting" else NAMES.get(name, name)
         with _inside(effect, *arguments, *named.values()):
             return method(self, *arguments, **named)
 
     return run
 
 
-def _sighting(_: Any, tx_hash: str | None, sighting: Any) -> str:
-    if tx_hash is None:
+def _sighting(_: Any, transaction: Any, sighting: Any) -> str:
+    if transaction is None:
         return "see_nothing"
     return "see_final" if sighting.is_final else "see_mined"
 

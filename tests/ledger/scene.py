@@ -1,5 +1,6 @@
 """One ledger with its people and its clock, and the short ways to bring a refund where a test begins."""
 
+import hashlib
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -8,6 +9,7 @@ from sqlalchemy import select, update
 
 from domain.decisions import Action, ResolutionAction
 from domain.eligibility import AccountStatus
+from domain.limits import Limits
 from domain.money import NATIVE, Money
 from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Dispute, Settlement
 from domain.payouts import PayoutOutcome, PayoutStatus
@@ -26,14 +28,17 @@ from ledger.findings import Findings
 from ledger.intake import Intake, Requester
 from ledger.messages import Messages
 from ledger.news import News
-from ledger.outbox import Outbox
+from ledger.outbox import NO_LIMITS, Outbox
 from ledger.payouts import Payouts
 from ledger.previews import Previews
 from ledger.progress import Progress
 from ledger.rails import Rails
 from ledger.records import NewConfirmation, NewDecision, NewResolution, Records
+from ledger.sightings import Sightings
+from ledger.signing import Signing
 from ledger.tables import Client, Deposit, Finding, Hold, Payout, Refund
 from ledger.views import Picture, Views
+from ledger.wallets import Wallets
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 CHAIN_ID = 31337
@@ -85,6 +90,7 @@ class Scene:
     def __init__(self, database: Database, clock: Clock, rules: Policy | None = None) -> None:
         self.database, self.clock = database, clock
         self._numbers = count(1)
+        self.limits = NO_LIMITS
         self.govern(rules or policy())
         self.clients = Clients(database)
         self.findings_desk, self.rails = Findings(database), Rails(database)
@@ -97,7 +103,13 @@ class Scene:
         self.checking, self.records = Checking(database, rules), Records(database, rules)
         self.previews = Previews(database, rules)
         self.progress, self.payouts = Progress(database, rules), Payouts(database, rules, {CHAIN_ID: WALLET})
-        self.outbox = Outbox(database, rules)
+        self.limit(self.limits)
+
+    def limit(self, limits: Limits) -> None:
+        """Go on under other limits on what leaves a wallet."""
+        self.limits, database, rules = limits, self.database, self.policy
+        self.outbox, self.signing = Outbox(database, limits), Signing(database, rules, limits)
+        self.sightings, self.wallets = Sightings(database, rules), Wallets(database, rules)
 
     # --- billing
 
@@ -235,7 +247,7 @@ class Scene:
     def sign(self, refund: str, view: WalletView | None = None, attempt: int = 1) -> SignedTransfer | None:
         """Let the wallet sign one queued payout."""
         queued = next(it for it in self.outbox.queued(CHAIN_ID, WALLET) if it.refund_id == refund)
-        return self.outbox.sign(queued, TERMS, view or wallet_view(), sign)
+        return self.signing.sign(queued, TERMS, view or wallet_view(), sign)
 
     # --- looking
 
@@ -288,13 +300,26 @@ def enlist_people(database: Database) -> None:
         Clients(database).add(name, role, actor="setup")
 
 
-def wallet_view(*, nonce: int = 0, nonce_finalized: int = 0) -> WalletView:
+def wallet_view(
+    *, nonce: int = 0, nonce_finalized: int = 0, nonce_latest: int = 0, balance: int = 1000 * COIN, head: int = 9
+) -> WalletView:
     return WalletView(
-        nonce_pending=nonce, nonce_latest=nonce, nonce_finalized=nonce_finalized, balance_base_units=100 * COIN
+        nonce_pending=nonce,
+        nonce_finalized=nonce_finalized,
+        nonce_latest=nonce_latest,
+        balance_base_units=balance,
+        head_block=head,
+        final_block=head,
+        buried_block=head,
     )
 
 
 def sign(transfer: Transfer) -> SignedTransfer:
-    """Make bytes that name the nonce and the receiver, as a real signature would bind them."""
-    raw = f"{transfer.chain_id}/{transfer.nonce}/{transfer.to}/{transfer.amount_base_units}".encode()
-    return SignedTransfer(tx_hash="0x" + raw.hex()[:64].ljust(64, "0"), raw=raw)
+    """Make bytes that name all that moves and what it may cost, as a real signature would bind them."""
+    raw = transfer.model_dump_json().encode()
+    return SignedTransfer(tx_hash="0x" + hashlib.sha256(raw).hexdigest(), raw=raw)
+
+
+def raised(terms: TransferTerms) -> TransferTerms:
+    """Make terms that outbid others."""
+    return terms.model_copy(update={"max_fee_per_gas_wei": terms.max_fee_per_gas_wei + 1})

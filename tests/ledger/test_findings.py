@@ -164,7 +164,7 @@ def test_paused_wallet_keeps_its_finding(scene: Scene) -> None:
     scene.deposit("dep_2", rail="crypto")
     scene.paying("2", PAID_CHAIN, rail="crypto", deposit_id="dep_2")
     (queued,) = scene.outbox.queued(CHAIN_ID, WALLET)
-    scene.outbox.sign(queued, TERMS, wallet_view(nonce=9, nonce_finalized=9), sign)
+    scene.signing.sign(queued, TERMS, wallet_view(nonce=9, nonce_finalized=9), sign)
 
     assert refuses(scene, the_only(scene, FindingKind.WALLET_PAUSED))
 

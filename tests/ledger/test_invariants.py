@@ -27,7 +27,7 @@ from domain.errors import Refused
 from domain.money import Money
 from domain.payouts import DEAD, PAID, PayoutOutcome, PayoutStatus
 from domain.refunds import UNPAID_ENDS, RefundStatus, StatusReason
-from domain.transfers import Sighting
+from domain.transfers import ForeignUse, Sighting
 from ledger import audit
 from ledger.books import Book
 from ledger.database import Database
@@ -43,6 +43,7 @@ from tests.ledger.scene import (
     Clock,
     Scene,
     policy,
+    raised,
     sign,
     wallet_view,
 )
@@ -232,15 +233,36 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def pump(self) -> None:
         for queued in self.scene.outbox.queued(CHAIN_ID, WALLET):
-            self.twice(lambda queued=queued: self.scene.outbox.sign(queued, TERMS, wallet_view(), sign))
+            self.twice(lambda queued=queued: self.scene.signing.sign(queued, TERMS, wallet_view(), sign))
 
     @rule(data=some, sighting=st.sampled_from(SIGHTINGS))
     def look_at_chain(self, data: st.DataObject, sighting: Sighting | None) -> None:
         sent = self.scene.outbox.sent(CHAIN_ID, WALLET)
         if sent:
             payout = data.draw(st.sampled_from(sent))
-            tx_hash = payout.transactions[-1].tx_hash if sighting else None
-            self.twice(lambda: self.scene.outbox.record_sighting(payout, tx_hash, sighting))
+            transaction = data.draw(st.sampled_from(payout.transactions)) if sighting else None
+            self.twice(lambda: self.scene.sightings.record_sighting(payout, transaction, sighting))
+
+    @rule(data=some)
+    def outbid(self, data: st.DataObject) -> None:
+        """Store bytes with higher fees, or bytes that close the nonce where a person asked for it."""
+        sent = self.scene.outbox.sent(CHAIN_ID, WALLET)
+        if sent:
+            payout = data.draw(st.sampled_from(sent))
+            terms = raised(payout.newest.terms)
+            store = data.draw(st.sampled_from([self.scene.signing.raise_fee, self.scene.signing.sign_cancel]))
+            self.twice(lambda: store(payout, terms, sign))
+
+    @rule(data=some, is_proved=st.booleans())
+    def lose_nonce(self, data: st.DataObject, is_proved: bool) -> None:
+        sent = self.scene.outbox.sent(CHAIN_ID, WALLET)
+        if sent:
+            payout = data.draw(st.sampled_from(sent))
+            proof = ForeignUse(nonce=payout.nonce, finalized_nonces=(payout.nonce + 1,)) if is_proved else None
+            self.attempt(lambda: self.scene.sightings.suspect(payout, proof))
+            self.scene.clock.advance(timedelta(minutes=11))
+            self.attempt(lambda: self.scene.sightings.suspect(payout, proof))
+            self.twice(lambda: self.scene.sightings.suspect(payout, proof))
 
     @rule(data=some, action=st.sampled_from(ResolutionAction), person=st.sampled_from(sorted(PEOPLE)))
     def resolve(self, data: st.DataObject, action: ResolutionAction, person: str) -> None:

@@ -1,15 +1,17 @@
 """Chain payouts: nonce and bytes are stored together, and what the chain shows is booked."""
 
+from datetime import timedelta
+
 import pytest
 
-from domain.outbox import QueuedPayout, SentPayout
+from domain.money import NATIVE
+from domain.outbox import IN_FLIGHT_MAX, QueuedPayout, SentPayout
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus, StatusReason
 from domain.transfers import Outgoing, SendAnswer, Sighting, SignedTransfer, Transfer
 from ledger.books import Book
-from ledger.outbox import IN_FLIGHT_MAX
 from ledger.tables import ChainTransaction, RailStop, Wallet
-from tests.ledger.scene import CHAIN_ID, NOON, PAID_CHAIN, SENDER, TERMS, WALLET, Scene, sign, wallet_view
+from tests.ledger.scene import CHAIN_ID, COIN, NOON, PAID_CHAIN, SENDER, TERMS, WALLET, Scene, sign, wallet_view
 
 MINED = Sighting(is_mined=True, block_number=9, succeeded=True)
 FINAL = MINED.model_copy(update={"is_final": True})
@@ -35,7 +37,7 @@ def sent(scene: Scene) -> SentPayout:
 
 def see(scene: Scene, sighting: Sighting | None) -> bool:
     payout = sent(scene)
-    return scene.outbox.record_sighting(payout, payout.transactions[-1].tx_hash if sighting else None, sighting)
+    return scene.sightings.record_sighting(payout, payout.newest if sighting else None, sighting)
 
 
 def pause(scene: Scene) -> str | None:
@@ -60,8 +62,8 @@ def test_signing_stores_nonce_and_bytes_before_anything_is_sent(scene: Scene, re
     payout, stored = scene.payout(refund), sent(scene)
     assert signed is not None
     assert (payout.nonce, payout.status, payout.tx_hash) == (41, PayoutStatus.UNKNOWN, signed.tx_hash)
-    assert (stored.nonce, stored.transactions) == (41, (signed,))
-    assert stored.cost_base_units_max == (PAID_CHAIN.amount_base_units or 0) + TERMS.fee_wei_max
+    assert (stored.nonce, stored.newest.tx_hash, stored.newest.raw) == (41, signed.tx_hash, signed.raw)
+    assert (stored.newest.terms, stored.newest.sequence, stored.newest.sends) == (TERMS, 1, 0)
 
 
 def test_what_is_signed_goes_to_the_sender_with_the_whole_amount(scene: Scene, refund: str) -> None:
@@ -72,7 +74,7 @@ def test_what_is_signed_goes_to_the_sender_with_the_whole_amount(scene: Scene, r
         return sign(transfer)
 
     (waiting,) = scene.outbox.queued(CHAIN_ID, WALLET)
-    scene.outbox.sign(waiting, TERMS, wallet_view(), watch)
+    scene.signing.sign(waiting, TERMS, wallet_view(), watch)
 
     assert [(it.to, it.amount_base_units, it.wallet) for it in asked] == [
         (SENDER, PAID_CHAIN.amount_base_units, WALLET)
@@ -90,9 +92,9 @@ def test_nonces_follow_each_other_without_a_gap(scene: Scene) -> None:
 
 def test_signing_a_second_time_signs_nothing(scene: Scene, refund: str) -> None:
     (waiting,) = scene.outbox.queued(CHAIN_ID, WALLET)
-    scene.outbox.sign(waiting, TERMS, wallet_view(), sign)
+    scene.signing.sign(waiting, TERMS, wallet_view(), sign)
 
-    again = scene.outbox.sign(waiting, TERMS, wallet_view(), sign)
+    again = scene.signing.sign(waiting, TERMS, wallet_view(), sign)
 
     assert again is None
     assert len(sent(scene).transactions) == 1
@@ -105,7 +107,7 @@ def test_a_crash_while_signing_leaves_no_nonce_and_no_bytes(scene: Scene, refund
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        scene.outbox.sign(waiting, TERMS, wallet_view(nonce=3), crash)
+        scene.signing.sign(waiting, TERMS, wallet_view(nonce=3), crash)
 
     assert (scene.payout(refund).nonce, scene.payout(refund).status) == (None, PayoutStatus.QUEUED)
     assert queued(scene) == [refund]
@@ -119,16 +121,24 @@ def test_a_payout_leaves_the_queue_once_it_has_a_nonce(scene: Scene, signed: str
     assert queued(scene) == []
 
 
-def test_the_oldest_is_paid_first_and_no_more_than_a_node_keeps_are_in_flight(scene: Scene) -> None:
-    refunds = [pay(scene, number) for number in range(IN_FLIGHT_MAX + 2)]
-    waiting = queued(scene)
-    assert len(waiting) == IN_FLIGHT_MAX
-    assert set(waiting) <= set(refunds)
+def test_the_oldest_waits_first_in_line(scene: Scene) -> None:
+    refunds = []
+    for number in range(3):
+        refunds.append(pay(scene, number))
+        scene.clock.advance(timedelta(seconds=1))
 
-    for refund in waiting[:3]:
-        scene.sign(refund)
+    assert queued(scene) == refunds
 
-    assert len(queued(scene)) == IN_FLIGHT_MAX - 3
+
+def test_no_more_are_in_flight_than_a_node_keeps_until_one_is_in_a_block(scene: Scene) -> None:
+    refunds = [pay(scene, number) for number in range(IN_FLIGHT_MAX + 1)]
+
+    signed = [scene.sign(refund) for refund in refunds]
+    first = scene.outbox.sent(CHAIN_ID, WALLET)[0]
+    scene.sightings.record_sighting(first, first.newest, MINED)
+
+    assert [it is not None for it in signed] == [True] * IN_FLIGHT_MAX + [False]
+    assert scene.sign(refunds[-1]) is not None
 
 
 @pytest.mark.parametrize("rail", ["crypto", "card"])
@@ -137,7 +147,7 @@ def test_a_stopped_rail_signs_nothing_more_and_stops_no_other(scene: Scene, refu
     with scene.database.write() as session:
         session.add(RailStop(rail=rail, operator="ann", reason="drill", stopped_at=NOON))
 
-    signed = scene.outbox.sign(waiting, TERMS, wallet_view(), sign)
+    signed = scene.signing.sign(waiting, TERMS, wallet_view(), sign)
 
     assert queued(scene) == []
     assert (signed is None) == (rail == "crypto")
@@ -146,7 +156,7 @@ def test_a_stopped_rail_signs_nothing_more_and_stops_no_other(scene: Scene, refu
 
 @pytest.mark.parametrize(
     ("finalized", "reason"),
-    [(8, None), (9, "nonce_used_elsewhere")],
+    [(8, None), (9, "nonce_drift")],
     ids=["as many nonces as we know", "one that we did not assign"],
 )
 def test_a_wallet_whose_nonces_moved_without_us_is_paused(scene: Scene, finalized: int, reason: str | None) -> None:
@@ -181,16 +191,18 @@ def test_a_payout_with_a_nonce_is_never_called_unsent(scene: Scene, refund: str)
     assert scene.payout(refund).status == PayoutStatus.UNKNOWN
 
 
-def test_a_shortage_is_told_once_a_day(scene: Scene) -> None:
-    for _ in range(2):
-        scene.outbox.low_on_funds(CHAIN_ID, WALLET, needed=10**30, balance=1)
+def test_a_shortage_is_told_once_a_day(scene: Scene, refund: str) -> None:
+    view = wallet_view(balance=25 * COIN)
+
+    assert [scene.sign(refund, view) for _ in range(2)] == [None, None]
 
     (finding,) = scene.views.open_findings()
     assert finding["evidence"] == {
         "chain_id": CHAIN_ID,
         "wallet": WALLET,
-        "needed_base_units": str(10**30),
-        "balance_base_units": "1",
+        "asset": NATIVE,
+        "needed_base_units": str(25 * COIN + TERMS.fee_wei_max),
+        "balance_base_units": str(25 * COIN),
     }
 
 
@@ -305,4 +317,4 @@ def test_a_card_payout_has_no_place_here(scene: Scene) -> None:
     outgoing = Outgoing(chain_id=31337, wallet=WALLET, to=SENDER, amount_base_units=1)
 
     with pytest.raises(ValueError, match="outbox"):
-        scene.outbox.sign(QueuedPayout(refund_id=refund, attempt=1, outgoing=outgoing), TERMS, wallet_view(), sign)
+        scene.signing.sign(QueuedPayout(refund_id=refund, attempt=1, outgoing=outgoing), TERMS, wallet_view(), sign)

@@ -210,7 +210,7 @@ def test_two_workers_who_sign_at_once_never_share_a_nonce_and_sign_each_payout_o
     # Every payout is signed by two workers who both read the same queue.
     signed = at_once(
         [
-            lambda desk=desk, it=it: desk.outbox.sign(it, TERMS, wallet_view(), sign)
+            lambda desk=desk, it=it: desk.signing.sign(it, TERMS, wallet_view(), sign)
             for it in waiting
             for desk in desks[:2]
         ]

@@ -17,6 +17,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from domain.decisions import Action, ResolutionAction
+from domain.limits import Limits
 from domain.money import Money
 from domain.payments import CardPaymentRef, ChainPaymentRef
 from domain.people import Role
@@ -28,6 +29,7 @@ from ledger.clients import Clients
 from ledger.database import Database
 from ledger.feed import Feed
 from ledger.intake import Intake, Requester
+from ledger.outbox import NO_LIMITS
 from ledger.records import NewConfirmation, NewDecision, NewResolution, Records
 from ledger.views import Views
 from tests.fakes import CHAIN_ID, WALLET, FakeCardProcessor, FakeChain
@@ -54,6 +56,9 @@ class Clock:
     def __call__(self) -> datetime:
         return datetime.now(UTC) + self.ahead
 
+    def advance(self, seconds: float) -> None:
+        self.ahead += timedelta(seconds=seconds)
+
 
 @dataclass
 class House:
@@ -66,6 +71,7 @@ class House:
     card: FakeCardProcessor = field(default_factory=FakeCardProcessor)
     chain: FakeChain = field(default_factory=FakeChain)
     tickets: dict[str, str] = field(default_factory=dict)
+    limits: Limits = NO_LIMITS
 
     def __post_init__(self) -> None:
         self.feed = Feed(self.database, self.policy)
@@ -95,6 +101,7 @@ class House:
             card=self.card,
             chains={CHAIN_ID: self.chain},
             wallets={CHAIN_ID: WALLET},
+            limits=self.limits,
         )
 
     # --- billing ---

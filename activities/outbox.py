@@ -1,0 +1,95 @@
+"""What the pump needs: a chain with the wallet that pays on it, and the wallet's payouts in our database."""
+
+from typing import Protocol
+
+from domain.outbox import QueuedPayout, SentPayout, Sign, StoredTransfer
+from domain.refunds import StatusReason
+from domain.transfers import (
+    ForeignUse,
+    Outgoing,
+    SendAnswer,
+    Sighting,
+    SignedTransfer,
+    Transfer,
+    TransferTerms,
+    WalletView,
+)
+
+
+class Chain(Protocol):
+    """One chain with the wallet that pays on it. What its endpoints contradict each other on is no answer."""
+
+    def view(self) -> WalletView: ...
+
+    def wallet_has_code(self) -> bool: ...
+
+    def token_balance(self, asset: str) -> int: ...
+
+    def terms(self, outgoing: Outgoing) -> TransferTerms: ...
+
+    def raised(self, terms: TransferTerms) -> TransferTerms | None: ...
+
+    def sign(self, transfer: Transfer) -> SignedTransfer: ...
+
+    def sign_cancel(self, transfer: Transfer) -> SignedTransfer: ...
+
+    def require_faithful(self, outgoing: Outgoing, nonce: int, signed: SignedTransfer) -> None: ...
+
+    def broadcast(self, raw: bytes) -> SendAnswer: ...
+
+    def look(self, outgoing: Outgoing, tx_hash: str, view: WalletView | None = None) -> Sighting: ...
+
+    def foreign_use(self, nonce: int, tx_hashes: tuple[str, ...]) -> ForeignUse | None: ...
+
+
+class Outbox(Protocol):
+    """What waits for a nonce, what has one, and what nodes said to its bytes."""
+
+    def queued(self, chain_id: int, address: str) -> list[QueuedPayout]: ...
+
+    def sent(self, chain_id: int, address: str) -> list[SentPayout]: ...
+
+    def record_send(self, tx_hash: str, answer: SendAnswer, head_block: int) -> int: ...
+
+    def hold_back(self, queued: QueuedPayout) -> None: ...
+
+    def cannot_sign(self, queued: QueuedPayout, reason: StatusReason, detail: str) -> None: ...
+
+    def delay(self, queued: QueuedPayout, cause: str) -> None: ...
+
+    def stuck(self, sent: SentPayout, cause: str) -> None: ...
+
+
+class Signing(Protocol):
+    """Nonces and signed bytes, stored before anything is sent."""
+
+    def sign(
+        self,
+        queued: QueuedPayout,
+        terms: TransferTerms,
+        view: WalletView,
+        sign: Sign,
+        token_balance: int | None = None,
+    ) -> SignedTransfer | None: ...
+
+    def raise_fee(self, sent: SentPayout, terms: TransferTerms, sign: Sign) -> SignedTransfer | None: ...
+
+    def sign_cancel(self, sent: SentPayout, terms: TransferTerms, sign: Sign) -> SignedTransfer | None: ...
+
+
+class Sightings(Protocol):
+    """What the chain shows of payouts."""
+
+    def record_sighting(
+        self, sent: SentPayout, transaction: StoredTransfer | None, sighting: Sighting | None
+    ) -> bool: ...
+
+    def suspect(self, sent: SentPayout, proof: ForeignUse | None) -> bool: ...
+
+    def distrust(self, sent: SentPayout, transaction: StoredTransfer, cause: str) -> bool: ...
+
+
+class Wallets(Protocol):
+    """What keeps a wallet from assigning nonces."""
+
+    def watch(self, chain_id: int, address: str, view: WalletView | None, dispute: str | None) -> None: ...

@@ -1,0 +1,207 @@
+"""One turn of a wallet's pump: the steps, each safe to repeat, over one view of the chain."""
+
+import logging
+from dataclasses import dataclass, field
+
+from activities.outbox import Chain, Outbox, Sightings, Signing, Wallets
+from domain.errors import EndpointsDisagree, NeedsOperator, TryAgain
+from domain.money import NATIVE
+from domain.outbox import IN_FLIGHT_MAX, TAKEN, Purpose, QueuedPayout, SentPayout, StoredTransfer
+from domain.payouts import DEAD
+from domain.policy import Handling
+from domain.refunds import StatusReason
+from domain.runs import PumpReport, WalletKey
+from domain.transfers import SendAnswer, WalletView
+
+LOOK_AT_ALL_TURNS = 15  # the net below the counts of nonces, for an endpoint whose count stands still
+
+logger = logging.getLogger("refunds.crypto")
+
+
+@dataclass
+class Turn:
+    """What one turn knows: the chain as all its endpoints show it, and what came of the steps so far."""
+
+    key: WalletKey
+    chain: Chain
+    outbox: Outbox
+    signing: Signing
+    sightings: Sightings
+    wallets: Wallets
+    handling: Handling
+    view: WalletView | None = None
+    dispute: str | None = None
+    """What the endpoints contradict each other on; nothing is decided from it, and no nonce is assigned."""
+    changed: list[str] = field(default_factory=list)
+
+    def take_view(self) -> None:
+        """Read the wallet and its chain, once for all payouts of this turn."""
+        try:
+            view = self.chain.view()
+            # Code can come to an address at any time, so it is asked for now and then, like at the start.
+            has_code = self._is_full and self.chain.wallet_has_code()
+            self.view = view.model_copy(update={"has_code": has_code})
+        except EndpointsDisagree as error:
+            self.dispute = error.message
+
+    def look(self) -> None:
+        """Look for every payout of which a look may show something new, under all of its hashes."""
+        for payout in self._sent():
+            if self._is_full or self.view is None or payout.is_worth_a_look(self.view):
+                try:
+                    self._tell(payout, self._look(payout))
+                except EndpointsDisagree as error:
+                    self.dispute = error.message
+                except TryAgain as error:  # what is unclear about one must not keep the others from being seen
+                    logger.warning("payout.unclear", extra={"refund_id": payout.refund_id, "cause": error.message})
+
+    def _look(self, payout: SentPayout) -> bool:
+        for transaction in payout.likeliest_first:
+            sighting = self.chain.look(payout.moves(transaction), transaction.tx_hash, self.view)
+            if sighting.is_mined:
+                return self.sightings.record_sighting(payout, transaction, sighting)
+        return payout.is_mined and self.sightings.record_sighting(payout, None, None)
+
+    def find_lost_nonces(self) -> None:
+        """Bring payouts before a person whose nonce something else has finally used: they can never land."""
+        for payout in self._open():
+            is_gone = self.view is not None and self.view.nonce_finalized > payout.nonce
+            if (is_gone and self._is_full) or (payout.is_suspected and not is_gone):
+                self._tell(payout, self._suspect(payout, is_gone=is_gone))
+
+    def _suspect(self, payout: SentPayout, *, is_gone: bool) -> bool:
+        hashes = tuple(it.tx_hash for it in payout.transactions)
+        try:
+            proof = self.chain.foreign_use(payout.nonce, hashes) if is_gone else None
+        except TryAgain:
+            proof = None  # an endpoint that does not answer may be the one that knows
+        return self.sightings.suspect(payout, proof)
+
+    def watch_wallet(self) -> None:
+        """Pause the wallet where what the chain shows of it cannot be."""
+        self.wallets.watch(self.key.chain_id, self.key.wallet, self.view, self.dispute)
+
+    def sign_waiting(self) -> None:
+        """Give nonces to what waits and may go, oldest first; each is stored with its bytes."""
+        waiting = self.outbox.queued(self.key.chain_id, self.key.wallet)
+        for queued in waiting:
+            if queued.is_over_limit and not queued.is_held_back:
+                self.outbox.hold_back(queued)
+        if self.view is None or self.dispute is not None:
+            return
+        for queued in [it for it in waiting if not it.is_over_limit][: self._free_places()]:
+            try:
+                self._sign(queued, self.view)
+            except TryAgain as error:  # this one waits; what a receiver's code does must not stop the others
+                self.outbox.delay(queued, error.message)
+            except NeedsOperator as error:
+                self._cannot_sign(queued, error)
+
+    def _sign(self, queued: QueuedPayout, view: WalletView) -> None:
+        terms, asset = self.chain.terms(queued.outgoing), queued.outgoing.asset
+        token_balance = None if asset == NATIVE else self.chain.token_balance(asset)
+        self.signing.sign(queued, terms, view, self.chain.sign, token_balance)
+
+    def _cannot_sign(self, queued: QueuedPayout, error: NeedsOperator) -> None:
+        if error.reason == StatusReason.RAIL_STOPPED:  # the key itself: no payout of this wallet can go
+            self.outbox.delay(queued, error.message)
+            return
+        self.outbox.cannot_sign(queued, StatusReason(error.reason), error.message)
+        self.changed.append(queued.refund_id)
+
+    def cancel_what_was_asked(self) -> None:
+        """Store bytes that close a nonce, where a person asked for it and nothing has used the nonce yet."""
+        for payout in self._open():
+            is_free = self.view is not None and self.view.nonce_latest <= payout.nonce
+            if is_free and payout.is_cancel_asked and payout.newest.purpose == Purpose.PAY:
+                self._outbid(payout, Purpose.CANCEL)
+
+    def raise_head(self) -> None:
+        """Store bytes with higher fees for the head of the line, where it has waited too long for a block."""
+        head, view = next(iter(self._open()), None), self.view
+        if head is None or view is None or view.nonce_latest > head.nonce or _is_silent(head):
+            return
+        if head.newest.is_stuck(view, self.handling.fee_raise_seconds, self.handling.fee_raise_blocks):
+            self._outbid(head, head.newest.purpose)
+
+    def _outbid(self, payout: SentPayout, purpose: Purpose) -> None:
+        try:
+            terms = self.chain.raised(payout.newest.terms)
+            if terms is None:
+                self._stuck(payout, "the fee is at the chain's cap")
+            elif purpose == Purpose.CANCEL:
+                store = (
+                    self.signing.raise_fee if payout.newest.purpose == Purpose.CANCEL else self.signing.sign_cancel
+                )
+                store(payout, terms, self.chain.sign_cancel)
+            else:
+                self.signing.raise_fee(payout, terms, self.chain.sign)
+        except (TryAgain, NeedsOperator) as error:
+            self._stuck(payout, error.message)
+
+    def _stuck(self, payout: SentPayout, cause: str) -> None:
+        if self._is_full:
+            self.outbox.stuck(payout, cause)
+
+    def send_in_order(self) -> None:
+        """Send what is in no block, the lowest nonce first; nothing overtakes a nonce that no node has taken."""
+        for payout in self._open():
+            if not self._send(payout):
+                return
+
+    def _send(self, payout: SentPayout) -> bool:
+        """Send a payout's newest bytes if that is due; return whether the next nonce may follow."""
+        newest, is_taken = payout.newest, any(it.is_taken for it in payout.transactions)
+        if _is_silent(payout) or not newest.is_due(self.handling.wallet_block_seconds):
+            return is_taken
+        try:
+            self.chain.require_faithful(payout.moves(newest), payout.nonce, newest)
+        except NeedsOperator as error:
+            self._tell(payout, self.sightings.distrust(payout, newest, error.message))
+            return is_taken
+        answer = self.chain.broadcast(newest.raw)
+        sends = self.outbox.record_send(newest.tx_hash, answer, self.view.head_block if self.view else -1)
+        _log_sending(payout, newest, answer, is_first=sends == 1)
+        return is_taken or answer in TAKEN
+
+    def report(self) -> PumpReport:
+        """Tell what is left to care for, and whose run has news."""
+        left = len(self.outbox.queued(self.key.chain_id, self.key.wallet)) + len(self._sent())
+        return PumpReport(open_payouts=left, changed=tuple(dict.fromkeys(self.changed)))
+
+    @property
+    def _is_full(self) -> bool:
+        return self.key.turn % LOOK_AT_ALL_TURNS == 0
+
+    def _sent(self) -> list[SentPayout]:
+        return self.outbox.sent(self.key.chain_id, self.key.wallet)
+
+    def _open(self) -> list[SentPayout]:
+        return [payout for payout in self._sent() if not payout.is_mined]
+
+    def _free_places(self) -> int:
+        return max(0, IN_FLIGHT_MAX - len(self._open()))
+
+    def _tell(self, payout: SentPayout, has_news: bool) -> None:
+        if has_news:
+            self.changed.append(payout.refund_id)
+
+
+def _is_silent(payout: SentPayout) -> bool:
+    """Tell whether a payout must not be sent any more: a dead one could be paid a second time by its old bytes."""
+    return payout.status in DEAD and payout.newest.purpose == Purpose.PAY
+
+
+def _log_sending(payout: SentPayout, sent: StoredTransfer, answer: SendAnswer, *, is_first: bool) -> None:
+    # While it is in no block it is sent again and again, which is no news.
+    logger.log(
+        logging.INFO if is_first else logging.DEBUG,
+        "payout.broadcast",
+        extra={
+            "refund_id": payout.refund_id,
+            "payout_attempt": payout.attempt,
+            "nonce": payout.nonce,
+            "tx_hash": sent.tx_hash,
+            "answer": answer.value,
+        },
+    )

@@ -1,0 +1,131 @@
+"""Starting a paused wallet again: only once its cause is gone, and with a count of nonces that is explained."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.differences import DifferenceKind
+from domain.errors import Conflict
+from domain.findings import FindingKind
+from domain.payouts import PayoutOutcome, PayoutStatus
+from domain.refunds import StatusReason
+from ledger import cases
+from ledger.database import Database
+from ledger.findings import close_finding
+from ledger.payouts import settle
+from ledger.tables import Finding, Payout, Wallet
+
+# How a reconciliation calls a chain transaction of the wallet that no payout of ours explains.
+STRAY_KINDS = (DifferenceKind.UNOWNED_PAYMENT, DifferenceKind.PAID_NOT_BOOKED, DifferenceKind.PAID_TWICE)
+
+
+def paused_chains(session: Session) -> set[int]:
+    """Return the chains with a wallet that paused by itself."""
+    return set(session.scalars(select(Wallet.chain_id).where(Wallet.pause_reason.is_not(None))))
+
+
+def pause_reason(session: Session, chain_id: int | None) -> str | None:
+    """Return why a wallet of this chain paused, or None."""
+    return next((it.pause_reason for it in _wallets(session, chain_id) if it.pause_reason), None)
+
+
+def void_words(session: Session, chain_id: int | None) -> int:
+    """Return up to which word people spoke before a wallet of this chain paused."""
+    return max((it.pause_word_seq for it in _wallets(session, chain_id)), default=0)
+
+
+def require_startable(session: Session, chain_id: int, adopt_nonce: int | None) -> None:
+    """Refuse to start a chain's wallet while its cause stands as far as we know, and say what must be done."""
+    for wallet in _wallets(session, chain_id):
+        _require_no_lost_payout(session, wallet)
+        _require_explained(session, wallet, adopt_nonce)
+
+
+def start(session: Session, database: Database, chain_id: int, operator: str, adopt_nonce: int | None) -> None:
+    """Let the chain's wallets assign nonces again, from `adopt_nonce` on where one is given."""
+    now = database.now()
+    for wallet in _wallets(session, chain_id):
+        wallet.pause_reason = wallet.disagreeing_since = None
+        if adopt_nonce is not None and adopt_nonce > wallet.next_nonce:
+            wallet.next_nonce = adopt_nonce
+            _send_back_queued(session, database, wallet)
+        session.flush()
+        paused = select(Finding).where(Finding.kind == FindingKind.WALLET_PAUSED, Finding.closed_at.is_(None))
+        for finding in session.scalars(paused).all():
+            if (finding.evidence["chain_id"], finding.evidence["wallet"]) == (chain_id, wallet.address):
+                close_finding(session, now, finding, operator=operator, reason="started again by two people")
+
+
+def _send_back_queued(session: Session, database: Database, wallet: Wallet) -> None:
+    """Bring what waits in the queue before people: the database may not know that it was paid, see the runbook."""
+    queued = select(Payout).where(
+        Payout.chain_id == wallet.chain_id, Payout.wallet == wallet.address, Payout.status == PayoutStatus.QUEUED
+    )
+    for payout in session.scalars(queued).all():
+        outcome = PayoutOutcome(
+            status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED, detail="the wallet's count was moved"
+        )
+        settle(session, database, cases.get(session, payout.refund_id), payout, outcome)
+
+
+def _require_no_lost_payout(session: Session, wallet: Wallet) -> None:
+    lost = select(Payout.refund_id).where(
+        Payout.chain_id == wallet.chain_id,
+        Payout.wallet == wallet.address,
+        Payout.lost_since.is_not(None),
+        Payout.status == PayoutStatus.UNKNOWN,
+    )
+    refund = session.scalar(lost.limit(1))
+    if refund is not None:
+        raise Conflict(
+            f"The nonce of {refund} was used by something else. Resolve that refund first: cancel_nonce, once it is "
+            "clear what the nonce was used for.",
+            field="chain_id",
+            rule="no_lost_nonce",
+        )
+
+
+def _require_explained(session: Session, wallet: Wallet, adopt_nonce: int | None) -> None:
+    used, ours = wallet.nonce_final_seen, wallet.next_nonce
+    if used > max(ours, adopt_nonce or 0):
+        raise Conflict(
+            f"The chain has used {used} nonces of {wallet.address}, and {ours} are ours. Run `refunds reconcile`, "
+            f"settle what it finds, and start with adopt_nonce {used}.",
+            field="adopt_nonce",
+            rule="nonces_explained",
+        )
+    if adopt_nonce is None or adopt_nonce <= ours:
+        return
+    if adopt_nonce > used:
+        # A gap below the next nonce would hold back every payout behind it for ever.
+        raise Conflict(f"The chain has used {used} nonces.", field="adopt_nonce", rule="nonce_is_final")
+    open_at = _unexplained(session, wallet, range(ours, adopt_nonce))
+    if open_at is not None:
+        raise Conflict(
+            f"What used nonce {open_at} is not explained: run `refunds reconcile`. Where it names the refund "
+            "that was paid, that is enough; everything else a person closes with a reason.",
+            field="adopt_nonce",
+            rule="nonces_explained",
+        )
+
+
+def _unexplained(session: Session, wallet: Wallet, nonces: range) -> int | None:
+    """Return the first of these nonces that no reconciliation found, or whose finding nobody has explained.
+
+    One that names a refund needs no closing: while it is open, that refund is not paid again.
+    """
+    strays = session.scalars(select(Finding).where(Finding.kind.in_([it.value for it in STRAY_KINDS]))).all()
+    known: dict[int, bool] = {}
+    for finding in strays:
+        evidence = finding.evidence
+        if (evidence.get("chain_id"), evidence.get("wallet")) == (wallet.chain_id, wallet.address):
+            nonce, is_named = evidence.get("nonce"), finding.refund_id is not None
+            if isinstance(nonce, int):
+                is_explained = finding.closed_by is not None if finding.closed_at is not None else is_named
+                known[nonce] = known.get(nonce, True) and is_explained
+    return next((nonce for nonce in nonces if not known.get(nonce, False)), None)
+
+
+def _wallets(session: Session, chain_id: int | None) -> list[Wallet]:
+    if chain_id is None:
+        return []
+    return list(session.scalars(select(Wallet).where(Wallet.chain_id == chain_id)))
