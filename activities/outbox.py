@@ -1,6 +1,6 @@
 """What the pump needs: a chain with the wallet that pays on it, and the wallet's payouts in our database."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from domain.outbox import QueuedPayout, SentPayout, Sign, StoredTransfer
 from domain.refunds import StatusReason
@@ -14,6 +14,7 @@ from domain.transfers import (
     TransferTerms,
     WalletView,
 )
+from domain.wallets import PauseReason
 
 
 class Chain(Protocol):
@@ -93,3 +94,5 @@ class Wallets(Protocol):
     """What keeps a wallet from assigning nonces."""
 
     def watch(self, chain_id: int, address: str, view: WalletView | None, dispute: str | None) -> None: ...
+
+    def pause(self, chain_id: int, address: str, reason: PauseReason, evidence: dict[str, Any]) -> None: ...

@@ -4,14 +4,15 @@ import logging
 from dataclasses import dataclass, field
 
 from activities.outbox import Chain, Outbox, Sightings, Signing, Wallets
-from domain.errors import EndpointsDisagree, NeedsOperator, TryAgain
+from domain.errors import BytesDiffer, EndpointsDisagree, NeedsOperator, TryAgain
 from domain.money import NATIVE
 from domain.outbox import IN_FLIGHT_MAX, TAKEN, Purpose, QueuedPayout, SentPayout, StoredTransfer
-from domain.payouts import DEAD
+from domain.payouts import DEAD, PayoutStatus
 from domain.policy import Handling
 from domain.refunds import StatusReason
 from domain.runs import PumpReport, WalletKey
 from domain.transfers import SendAnswer, WalletView
+from domain.wallets import PauseReason
 
 LOOK_AT_ALL_TURNS = 15  # the net below the counts of nonces, for an endpoint whose count stands still
 
@@ -32,6 +33,8 @@ class Turn:
     view: WalletView | None = None
     dispute: str | None = None
     """What the endpoints contradict each other on; nothing is decided from it, and no nonce is assigned."""
+    unread: str | None = None
+    """Why there is no view: without one no nonce is assigned, and what has one goes on being sent."""
     changed: list[str] = field(default_factory=list)
 
     def take_view(self) -> None:
@@ -42,7 +45,10 @@ class Turn:
             has_code = self._is_full and self.chain.wallet_has_code()
             self.view = view.model_copy(update={"has_code": has_code})
         except EndpointsDisagree as error:
-            self.dispute = error.message
+            self.dispute = self.unread = error.message
+        except TryAgain as error:
+            self.unread = error.message
+            logger.warning("chain.unclear", extra={"chain_id": self.key.chain_id, "cause": error.message})
 
     def look(self) -> None:
         """Look for every payout of which a look may show something new, under all of its hashes."""
@@ -60,7 +66,19 @@ class Turn:
             sighting = self.chain.look(payout.moves(transaction), transaction.tx_hash, self.view)
             if sighting.is_mined:
                 return self.sightings.record_sighting(payout, transaction, sighting)
-        return payout.is_mined and self.sightings.record_sighting(payout, None, None)
+        return payout.is_mined and self._may_have_left(payout) and self.sightings.record_sighting(payout, None, None)
+
+    def _may_have_left(self, payout: SentPayout) -> bool:
+        """Tell whether a payout that is in no block any more may be called so; of a paid one it must be sure.
+
+        While its nonce counts as used, an endpoint that hides receipts looks the same as a chain that left it out:
+        then the nonce must be proven to have gone to something else.
+        """
+        if payout.status != PayoutStatus.SUCCEEDED:
+            return True
+        if self.view is None:
+            return False
+        return self.view.nonce_latest <= payout.nonce or self._is_used_elsewhere(payout)
 
     def find_lost_nonces(self) -> None:
         """Bring payouts before a person whose nonce something else has finally used: they can never land."""
@@ -70,12 +88,14 @@ class Turn:
                 self._tell(payout, self._suspect(payout, is_gone=is_gone))
 
     def _suspect(self, payout: SentPayout, *, is_gone: bool) -> bool:
-        hashes = tuple(it.tx_hash for it in payout.transactions)
         try:
-            proof = self.chain.foreign_use(payout.nonce, hashes) if is_gone else None
+            proof = self.chain.foreign_use(payout.nonce, payout.tx_hashes) if is_gone else None
         except TryAgain:
             proof = None  # an endpoint that does not answer may be the one that knows
         return self.sightings.suspect(payout, proof)
+
+    def _is_used_elsewhere(self, payout: SentPayout) -> bool:
+        return self.chain.foreign_use(payout.nonce, payout.tx_hashes) is not None
 
     def watch_wallet(self) -> None:
         """Pause the wallet where what the chain shows of it cannot be."""
@@ -88,6 +108,8 @@ class Turn:
             if queued.is_over_limit and not queued.is_held_back:
                 self.outbox.hold_back(queued)
         if self.view is None or self.dispute is not None:
+            for queued in waiting:
+                self.outbox.delay(queued, self.dispute or self.unread or "")
             return
         for queued in [it for it in waiting if not it.is_over_limit][: self._free_places()]:
             try:
@@ -103,6 +125,8 @@ class Turn:
         self.signing.sign(queued, terms, view, self.chain.sign, token_balance)
 
     def _cannot_sign(self, queued: QueuedPayout, error: NeedsOperator) -> None:
+        if isinstance(error, BytesDiffer):
+            self._distrust_signer(queued.refund_id, error)
         if error.reason == StatusReason.RAIL_STOPPED:  # the key itself: no payout of this wallet can go
             self.outbox.delay(queued, error.message)
             return
@@ -137,7 +161,14 @@ class Turn:
             else:
                 self.signing.raise_fee(payout, terms, self.chain.sign)
         except (TryAgain, NeedsOperator) as error:
+            if isinstance(error, BytesDiffer):
+                self._distrust_signer(payout.refund_id, error)
             self._stuck(payout, error.message)
+
+    def _distrust_signer(self, refund_id: str, error: BytesDiffer) -> None:
+        """Pause the wallet: nothing of it was stored or sent, and a signer that does this must sign nothing more."""
+        evidence = {"refund_id": refund_id, "cause": error.message[:200]}
+        self.wallets.pause(self.key.chain_id, self.key.wallet, PauseReason.BYTES_DIFFER, evidence)
 
     def _stuck(self, payout: SentPayout, cause: str) -> None:
         if self._is_full:

@@ -91,6 +91,10 @@ class SentPayout(BaseModel):
         return self.transactions[-1]
 
     @property
+    def tx_hashes(self) -> tuple[str, ...]:
+        return tuple(it.tx_hash for it in self.transactions)
+
+    @property
     def is_mined(self) -> bool:
         return self.block_number is not None
 

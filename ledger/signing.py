@@ -45,7 +45,10 @@ class Signing:
             payout = session.get_one(Payout, (queued.refund_id, queued.attempt))
             if payout.chain_id is None or payout.wallet is None:
                 raise ValueError("a card payout has no place in the outbox")
-            wallet = wallets.register_wallet(session, payout.chain_id, payout.wallet, view.nonce_pending)
+            is_known = session.get(Wallet, (payout.chain_id, payout.wallet)) is not None
+            if not is_known and view.nonce_pending != view.nonce_latest:
+                return None  # what is in the pool may be dropped, and a count that begins behind it would leave a gap
+            wallet = wallets.register_wallet(session, payout.chain_id, payout.wallet, view.nonce_latest)
             if payout.status != PayoutStatus.QUEUED or not wallets.check(session, self._database, wallet, view):
                 return None
             if _is_used_by_others(wallet, view) or _is_line_full(session, wallet):

@@ -43,7 +43,9 @@ class Wallets:
     def pause(self, chain_id: int, address: str, reason: PauseReason, evidence: dict[str, Any]) -> None:
         """Let a wallet assign nothing more; the bytes of its payouts go on being sent and watched."""
         with self._database.write() as session:
-            pause(session, self._database, session.get_one(Wallet, (chain_id, address)), reason, evidence)
+            wallet = session.get(Wallet, (chain_id, address))
+            if wallet is not None:  # one that never signed has nothing to stop
+                pause(session, self._database, wallet, reason, evidence)
 
 
 def check(session: Session, database: Database, wallet: Wallet, view: WalletView) -> bool:

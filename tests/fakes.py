@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from domain.differences import ProviderRefund, SentTransfer
-from domain.errors import EndpointsDisagree, NeedsOperator, TryAgain
+from domain.errors import BytesDiffer, EndpointsDisagree, NeedsOperator, TryAgain
 from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Settlement
 from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
 from domain.refunds import StatusReason
@@ -156,6 +156,9 @@ class FakeChain:
     hides_counts: bool = False
     """Its count of nonces stands still, as a lagging node's."""
     dies_before_sending: bool = False
+    signs_wrongly: bool = False
+    in_pool: int = 0
+    """Chain transactions of the wallet that are in no block, and not ours."""
     head: int = 9
     final: int | None = None
     nonce_finalized: int = 0
@@ -195,7 +198,7 @@ class FakeChain:
         latest = max([self.nonce, *([] if self.hides_counts else used)])
         final = self.head if self.final is None else self.final
         return WalletView(
-            nonce_pending=latest,
+            nonce_pending=latest + self.in_pool,
             nonce_latest=latest,
             nonce_finalized=self.nonce_finalized,
             balance_base_units=self.balance,
@@ -218,6 +221,8 @@ class FakeChain:
         return terms.model_copy(update={"max_fee_per_gas_wei": fee, "max_priority_fee_per_gas_wei": tip})
 
     def sign(self, transfer: Transfer) -> SignedTransfer:
+        if self.signs_wrongly:
+            raise BytesDiffer("the chain", ["their to is not what was asked"])
         return SignedTransfer(tx_hash=_hash(transfer), raw=transfer.model_dump_json().encode())
 
     sign_cancel = sign

@@ -69,6 +69,31 @@ def test_a_nonce_that_others_used_and_is_not_final_yet_only_delays(line: Line, r
     assert (line.pause_reason(), line.nonce(waiting)) == (None, None)
 
 
+def test_a_wallet_whose_first_nonce_is_not_sure_yet_waits(line: Line) -> None:
+    line.chain.in_pool = 1
+    waiting = line.queue()
+
+    line.turn()
+    in_doubt = line.nonce(waiting)
+    line.chain.in_pool, line.chain.nonce = 0, 1
+    line.turn()
+
+    assert (in_doubt, line.nonce(waiting)) == (None, 1)
+
+
+def test_a_signer_that_signs_something_else_stops_the_wallet_and_nothing_of_it_is_sent(
+    line: Line, refund: str
+) -> None:
+    waiting, sent = line.queue("dep_2"), len(line.chain.broadcasts)
+    line.chain.signs_wrongly = True
+
+    line.turn()
+
+    assert (line.pause_reason(), line.nonce(waiting)) == ("bytes_differ", None)
+    assert line.hashes(waiting) == []
+    assert len(line.chain.broadcasts) == sent
+
+
 def test_code_at_the_wallet_stops_it(line: Line, refund: str) -> None:
     line.chain.has_code = True
     waiting = line.queue("dep_2")

@@ -5,7 +5,7 @@ import pytest
 from domain.outbox import IN_FLIGHT_MAX
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus, StatusReason
-from domain.transfers import SendAnswer
+from domain.transfers import ForeignUse, SendAnswer
 from ledger.tables import ChainTransaction
 from tests.activities.line import Line
 from tests.fakes import SENDER
@@ -163,3 +163,35 @@ def test_a_mined_payout_is_looked_at_again_only_when_its_block_may_be_final(line
     line.turn(3)
 
     assert line.chain.looks == line.hashes(refund)
+
+
+def test_a_paid_payout_whose_receipt_is_hidden_stays_paid_unless_its_nonce_went_elsewhere(line: Line) -> None:
+    refund = line.queue()
+    line.turn()
+    paid = line.hashes(refund)[0]
+    line.chain.mine(paid, is_buried=False)
+    line.turn()
+    line.chain.reorg(paid)
+    line.chain.nonce = 1  # and yet its nonce counts as used
+
+    line.turn()
+    hidden = line.status(refund)
+    line.chain.foreign[0] = ForeignUse(nonce=0, finalized_nonces=(1, 1), tx_hash="0xf0")
+    line.turn()
+
+    assert hidden[0] == RefundStatus.REFUNDED
+    assert line.status(refund)[:2] == (RefundStatus.NEEDS_ATTENTION, StatusReason.PAYOUT_REORGED)
+
+
+def test_while_the_chain_cannot_be_read_signed_bytes_are_sent_and_people_hear_of_what_waits(line: Line) -> None:
+    refund = line.queue()
+    line.turn()
+    waiting = line.queue("dep_2")
+    line.chain.is_away = True
+    line.wait(301)
+
+    line.turn()
+
+    assert line.chain.broadcasts == [line.hashes(refund)[0]] * 2
+    assert line.nonce(waiting) is None
+    assert line.house.findings() == ["payout_delayed"]
