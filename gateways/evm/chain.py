@@ -8,8 +8,9 @@ from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
 from domain.differences import SentTransfer
-from domain.errors import InvalidRequest, TryAgain
+from domain.errors import InvalidRequest, NeedsOperator, TryAgain
 from domain.payments import ChainPayment, ChainPaymentRef
+from domain.refunds import StatusReason
 from domain.transfers import (
     ForeignUse,
     Outgoing,
@@ -26,7 +27,7 @@ from gateways.evm.agreement import Endpoints, Member, likeliest
 from gateways.evm.answers import read_send_error
 from gateways.evm.evidence import agreed
 from gateways.evm.guard import require_faithful, require_sane, require_sane_cancel
-from gateways.evm.senders import NO_CODE
+from gateways.evm.senders import NO_CODE, is_sanctioned
 from gateways.evm.settings import PLAIN_TRANSFER_GAS, ChainSettings, checksummed
 from gateways.evm.signer import Signer
 from gateways.evm.transactions import TYPES, unsigned
@@ -77,6 +78,12 @@ class EvmChain:
             checked = outgoing.model_copy(update={"to": checksummed(outgoing.to)})
         except ValueError:
             raise InvalidRequest("to", "address", "must be an address in EIP-55 form.") from None
+
+        if is_sanctioned(self._settings, checked.to):  # a payout may wait for days, and the list is kept up meanwhile
+            raise NeedsOperator(
+                StatusReason.ROUTE_UNKNOWN,
+                f"{checked.to} is on the list of sanctioned addresses for {self._settings.name}.",
+            )
 
         def quoted(member: Member) -> TransferTerms:
             return pricing.terms(member.endpoint, member.node, self._settings, checked)

@@ -1,5 +1,7 @@
 """What a refund would cost, on a real node, and when it waits or needs a person."""
 
+from pathlib import Path
+
 import pytest
 
 from devstack.chain import (
@@ -100,3 +102,19 @@ def test_tip_is_the_median_of_blocks_that_paid_one(chain_behind: EvmChain, unrel
 def test_receiver_that_is_no_checksummed_address_is_refused(to: str, chain: EvmChain) -> None:
     with pytest.raises(InvalidRequest, match="to: "):
         chain.terms(outgoing(to))
+
+
+def test_receiver_that_was_sanctioned_since_the_approval_goes_to_an_operator(
+    tmp_path: Path, signer: KeystoreSigner, local: LocalChain
+) -> None:
+    listed = tmp_path / "sanctioned.txt"
+    listed.write_text("")
+    chain = EvmChain(chain_settings(local.anvil.url, sanctioned_file=listed), signer)
+    before = chain.terms(outgoing())
+    listed.write_text(depositor().address + "\n")
+
+    with pytest.raises(NeedsOperator, match="sanctioned") as caught:
+        chain.terms(outgoing())
+
+    assert before.gas == 21_000
+    assert caught.value.reason == "route_unknown"
