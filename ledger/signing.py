@@ -17,7 +17,7 @@ from ledger.findings import open_finding
 from ledger.limits import Spending
 from ledger.outbox import NO_LIMITS, outgoing_of, transactions_of
 from ledger.payouts import may_leave, settle
-from ledger.tables import ChainTransaction, Finding, Payout, Wallet
+from ledger.tables import ChainTransaction, Finding, Payout, Refund, Wallet
 
 
 class Signing:
@@ -45,24 +45,15 @@ class Signing:
             payout = session.get_one(Payout, (queued.refund_id, queued.attempt))
             if payout.chain_id is None or payout.wallet is None:
                 raise ValueError("a card payout has no place in the outbox")
-            is_known = session.get(Wallet, (payout.chain_id, payout.wallet)) is not None
-            if not is_known and view.nonce_pending != view.nonce_latest:
-                return None  # what is in the pool may be dropped, and a count that begins behind it would leave a gap
-            wallet = wallets.register_wallet(session, payout.chain_id, payout.wallet, view.nonce_latest)
-            if payout.status != PayoutStatus.QUEUED or not wallets.check(session, self._database, wallet, view):
+            wallet = _wallet_of(session, payout.chain_id, payout.wallet, view)
+            if wallet is None or payout.status != PayoutStatus.QUEUED:
+                return None
+            if not wallets.check(session, self._database, wallet, view):
                 return None
             if _is_used_by_others(wallet, view) or _is_line_full(session, wallet):
                 return None
             row = cases.get(session, payout.refund_id)
-            if cancelling.open_nonce(session, row.id) is not None:
-                return None  # an earlier attempt left its block: its bytes might still pay
-            if _is_found_paid(session, row.id):
-                refused = PayoutOutcome(
-                    status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED, detail="found paid already"
-                )
-                settle(session, self._database, row, payout, refused)
-                return None
-            if not may_leave(session, self._database, self._policy, row, payout):
+            if not self._may_leave(session, row, payout):
                 return None
             breach = Spending(session, self._database.now(), self._limits).breach(payout, row.account_id)
             if breach is not None:
@@ -79,6 +70,18 @@ class Signing:
             payout.updated_at = self._database.now()
             self._store(session, payout, signed, terms, Purpose.PAY)
             return signed
+
+    def _may_leave(self, session: Session, row: Refund, payout: Payout) -> bool:
+        """Tell whether the refund may still be paid at all; one that was paid already is refused here."""
+        if cancelling.open_nonce(session, row.id) is not None:
+            return False  # an earlier attempt left its block: its bytes might still pay
+        if _is_found_paid(session, row.id):
+            refused = PayoutOutcome(
+                status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED, detail="found paid already"
+            )
+            settle(session, self._database, row, payout, refused)
+            return False
+        return may_leave(session, self._database, self._policy, row, payout)
 
     def raise_fee(self, sent: SentPayout, terms: TransferTerms, sign: Sign) -> SignedTransfer | None:
         """Store bytes with higher fees under the same nonce; None where somebody did so before, or it was mined.
@@ -187,6 +190,16 @@ class Signing:
                 "balance_base_units": str(balance),
             },
         )
+
+
+def _wallet_of(session: Session, chain_id: int, address: str, view: WalletView) -> Wallet | None:
+    """Return the wallet; None for a new one while something of it is in the pool.
+
+    That may be dropped, and a count of nonces that begins behind it would leave a gap.
+    """
+    if session.get(Wallet, (chain_id, address)) is None and view.nonce_pending != view.nonce_latest:
+        return None
+    return wallets.register_wallet(session, chain_id, address, view.nonce_latest)
 
 
 def _is_used_by_others(wallet: Wallet, view: WalletView) -> bool:

@@ -301,12 +301,17 @@ def enlist_people(database: Database) -> None:
 
 
 def wallet_view(
-    *, nonce: int = 0, nonce_finalized: int = 0, nonce_latest: int = 0, balance: int = 1000 * COIN, head: int = 9
+    *,
+    nonce: int = 0,
+    nonce_finalized: int = 0,
+    nonce_latest: int | None = None,
+    balance: int = 1000 * COIN,
+    head: int = 9,
 ) -> WalletView:
     return WalletView(
         nonce_pending=nonce,
         nonce_finalized=nonce_finalized,
-        nonce_latest=nonce_latest,
+        nonce_latest=nonce if nonce_latest is None else nonce_latest,
         balance_base_units=balance,
         head_block=head,
         final_block=head,
