@@ -34,6 +34,13 @@ check: setup ## Format, lint, types, import contracts
 bench: setup ## Measure the service beside a bare workflow on the same server
 	@$(BIN)/python -m bench $(BENCH)
 
+chaos: setup ## Refunds under every fault at once (RAIL=crypto N=100 SEED=… DB=sqlite|postgres ENDPOINTS=1 BUG=…)
+	@$(BIN)/python -m chaos --rail $(or $(RAIL),crypto) --count $(or $(N),100) --database $(or $(DB),sqlite) \
+		$(if $(SEED),--seed $(SEED)) $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(BUG),--bug $(BUG))
+
+chaos-bugs: setup ## Plant each known mistake in turn and see that chaos catches it (takes many minutes)
+	CHAOS_BUGS=all $(BIN)/pytest -n 0 tests/chaos/test_planted_bugs.py
+
 history: setup ## Record the histories of the main paths anew, beside those that are there
 	$(BIN)/python -m tests.workflows.recording
 
@@ -60,4 +67,4 @@ node_modules/.ready: package.json package-lock.json .npmrc .venv/.ready
 	@test -x node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil || { echo "npm left no anvil binary behind" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help setup demo up test fuzz check bench history lock
+.PHONY: help setup demo up test fuzz check bench chaos chaos-bugs history lock

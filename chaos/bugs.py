@@ -1,0 +1,165 @@
+"""Known mistakes of payout services, planted from outside into a worker of the harness: each must be caught.
+
+Each replaces a method of the product's classes in that one process. The product has no switch for any of them.
+"""
+
+import json
+import os
+import time
+import tomllib
+import urllib.request
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from hexbytes import HexBytes
+
+from devstack.chain import wallet
+from domain.outbox import SentPayout
+from domain.payouts import PayoutOutcome, PayoutStatus
+from domain.refunds import RefundStatus, StatusReason
+from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer
+from gateways.evm.chain import EvmChain
+from ledger import cases
+from ledger.outbox import Outbox
+from ledger.payouts import settle
+from ledger.tables import ChainTransaction, Payout
+
+SENDS_UNTIL_GIVEN_UP = 2
+ASKS_MAX = 20
+ASK_SECONDS = 5.0
+
+
+def plant(name: str) -> None:
+    """Plant one, for this process and all that it forks."""
+    if name not in BUGS:
+        raise ValueError(f"there is no bug {name}; there are {', '.join(BUGS)}")
+    BUGS[name]()
+
+
+def new_nonce_when_unsure() -> None:
+    """Sign anew, under the next nonce that the node names, when a payout was not seen at once."""
+    send = EvmChain.broadcast
+    sends: Counter[bytes] = Counter()
+
+    def broadcast(self: EvmChain, raw: bytes) -> SendAnswer:
+        answer = send(self, raw)
+        sends[raw] += 1
+        if answer == SendAnswer.UNCLEAR or sends[raw] > 1:
+            fields = dict(TypedTransaction.from_bytes(HexBytes(raw)).as_dict())
+            again = {name: it for name, it in fields.items() if name not in ("v", "r", "s", "yParity")}
+            count = _ask("eth_getTransactionCount", wallet().address, "pending")
+            signed = wallet().sign_transaction(again | {"nonce": int(count, 16)})
+            _ask("eth_sendRawTransaction", signed.raw_transaction.to_0x_hex())
+        return answer
+
+    _replace(EvmChain, "broadcast", broadcast)
+
+
+def save_after_send() -> None:
+    """Send in the moment of signing: the bytes are out while their row is not committed."""
+    sign = EvmChain.sign
+
+    def sign_and_send(self: EvmChain, transfer: Transfer) -> SignedTransfer:
+        signed = sign(self, transfer)
+        self.broadcast(signed.raw)
+        return signed
+
+    _replace(EvmChain, "sign", sign_and_send)
+
+
+def release_when_retries_end() -> None:
+    """Take a payout for failed that was sent some times in vain, and give the hold back."""
+    record_send = Outbox.record_send
+
+    def give_up(self: Outbox, tx_hash: str, answer: SendAnswer) -> int:
+        sends = record_send(self, tx_hash, answer)
+        if sends >= SENDS_UNTIL_GIVEN_UP:
+            with self._database.write() as session:
+                sent = session.get_one(ChainTransaction, tx_hash)
+                payout, row = (
+                    session.get_one(Payout, (sent.refund_id, sent.attempt)),
+                    cases.get(session, sent.refund_id),
+                )
+                if payout.status == PayoutStatus.UNKNOWN:
+                    failed = PayoutOutcome(status=PayoutStatus.FAILED, reason=StatusReason.PAYOUT_FAILED)
+                    settle(session, self._database, row, payout, failed)
+                    ended = RefundStatus.REJECTED, StatusReason.OPERATOR_REJECTED
+                    cases.end_unpaid(session, self._database, row, *ended)
+        return sends
+
+    _replace(Outbox, "record_send", give_up)
+
+
+def no_rebroadcast_after_paid() -> None:
+    """Take the first receipt for the end: what is paid is not looked at any more."""
+    look = EvmChain.look
+
+    def look_once(self: EvmChain, *asked: Any) -> Sighting:
+        seen = look(self, *asked)
+        return seen.model_copy(update={"is_final": True, "is_buried": True}) if seen.is_mined else seen
+
+    _replace(EvmChain, "look", look_once)
+
+
+def newest_hash_only() -> None:
+    """Watch the bytes that were signed last, and forget those whose fee was raised."""
+    sent = Outbox.sent
+
+    def newest(self: Outbox, *asked: Any) -> list[SentPayout]:
+        return [it.model_copy(update={"transactions": it.transactions[-1:]}) for it in sent(self, *asked)]
+
+    _replace(Outbox, "sent", newest)
+
+
+def missing_receipt_is_unpaid() -> None:
+    """Queue a payout again when it has no receipt although its nonce is used."""
+    record_sighting = Outbox.record_sighting
+
+    def forget(self: Outbox, sent: SentPayout, tx_hash: str | None, *seen: Any) -> bool:
+        if tx_hash is None and int(_ask("eth_getTransactionCount", wallet().address, "latest"), 16) > sent.nonce:
+            with self._database.write() as session:
+                payout = session.get_one(Payout, (sent.refund_id, sent.attempt))
+                for it in sent.transactions:
+                    session.delete(session.get_one(ChainTransaction, it.tx_hash))
+                payout.nonce, payout.tx_hash, payout.status = None, None, PayoutStatus.QUEUED.value
+            return False
+        return record_sighting(self, sent, tx_hash, *seen)
+
+    _replace(Outbox, "record_sighting", forget)
+
+
+BUGS: dict[str, Callable[[], None]] = {
+    it.__name__: it
+    for it in (
+        new_nonce_when_unsure,
+        save_after_send,
+        release_when_retries_end,
+        no_rebroadcast_after_paid,
+        newest_hash_only,
+        missing_receipt_is_unpaid,
+    )
+}
+
+
+def _replace(owner: type, name: str, method: Callable[..., Any]) -> None:
+    setattr(owner, name, method)
+
+
+def _ask(method: str, *params: Any) -> Any:
+    """Ask the first endpoint until it answers something: who makes this mistake does not stop at an error."""
+    chains = tomllib.loads(Path(os.environ["REFUNDS_CHAINS"]).read_text())["chains"]
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}).encode()
+    for _ in range(ASKS_MAX):
+        request = urllib.request.Request(chains[0]["rpc_urls"][0], body, {"Content-Type": "application/json"})  # noqa: S310 - loopback
+        try:
+            with urllib.request.urlopen(request, timeout=ASK_SECONDS) as answer:  # noqa: S310 - as above
+                told = json.load(answer)
+        except (OSError, ValueError):
+            time.sleep(0.1)
+            continue
+        if "result" in told or method == "eth_sendRawTransaction":
+            return told.get("result")
+    raise OSError(f"no answer to {method}")

@@ -1,0 +1,115 @@
+"""Collects what is judged: balances and blocks from the node itself, signed bytes from the journal, our rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from eth_account import Account
+from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_utils.crypto import keccak
+from hexbytes import HexBytes
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
+
+from chaos.crypto.judge import Evidence, Move, PayoutRow
+from chaos.people import CREDIT_MINOR, People
+from chaos.purses import Record
+from chaos.rpc_journal import Raw
+
+
+class Chain(Protocol):
+    """The node, asked directly."""
+
+    wallet: str
+
+    def balance(self, address: str) -> int: ...
+
+    def head(self) -> int: ...
+
+    def payouts_in(self, blocks: Sequence[int]) -> list[dict[str, Any]]: ...
+
+
+def decoded(it: Raw) -> Move:
+    """Read a signed, typed chain transaction from its bytes alone."""
+    fields: Any = TypedTransaction.from_bytes(HexBytes(it.raw)).as_dict()
+    return Move(
+        tx_hash="0x" + keccak(hexstr=it.raw).hex(),
+        nonce=int(fields["nonce"]),
+        to="0x" + bytes(fields["to"]).hex(),
+        amount=int(fields["value"]),
+        sender=str(Account.recover_transaction(HexBytes(it.raw))),
+    )
+
+
+def rows(url: str, query: str) -> list[dict[str, Any]]:
+    """Ask the database, on a connection of its own; the queries here only read."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return [dict(it) for it in connection.execute(text(query)).mappings()]
+
+
+@dataclass(frozen=True)
+class AtRest:
+    """What the chain showed when nothing was open any more."""
+
+    balances: dict[str, int]
+    nonces: list[int]
+
+
+def at_rest(chain: Chain, records: Sequence[Record]) -> AtRest:
+    """Read the chain before anything is sent again."""
+    return AtRest(
+        balances={it.purse.owner: chain.balance(it.purse.owner) for it in records},
+        nonces=[int(it["nonce"], 16) for it in chain.payouts_in(range(chain.head() + 1))],
+    )
+
+
+def stored_hashes(url: str) -> frozenset[str]:
+    """Return the hashes of all signed bytes that our database knows."""
+    return frozenset(it["tx_hash"] for it in rows(url, "SELECT tx_hash FROM chain_transactions"))
+
+
+def collect(
+    *,
+    chain: Chain,
+    rest: AtRest,
+    raws: Sequence[Raw],
+    records: Sequence[Record],
+    people: People,
+    database_url: str,
+    first_nonce: int,
+    quiet_seconds: float | None,
+) -> Evidence:
+    """Read everything once."""
+    payouts = rows(database_url, "SELECT refund_id, attempt, status, nonce, destination FROM payouts")
+    holds = rows(database_url, "SELECT refund_id FROM holds WHERE state = 'active'")
+    refunds = {refund for record in records for refund in record.refunds}
+    return Evidence(
+        records=records,
+        wallet=chain.wallet,
+        first_nonce=first_nonce,
+        balances_at_rest=rest.balances,
+        nonces_at_rest=rest.nonces,
+        balances={it.purse.owner: chain.balance(it.purse.owner) for it in records},
+        moves=[_mined(it) for it in chain.payouts_in(range(chain.head() + 1))],
+        signed=[decoded(it) for it in raws],
+        statuses={refund: str(people.seen(refund).get("status")) for refund in refunds},
+        books={it.purse.account: people.books(it.purse) for it in records},
+        payouts=[
+            PayoutRow(it["refund_id"], it["attempt"], it["status"], it["nonce"], it["destination"]) for it in payouts
+        ],
+        stored=stored_hashes(database_url),
+        active_holds=frozenset(it["refund_id"] for it in holds),
+        credit_minor=CREDIT_MINOR,
+        quiet_seconds=quiet_seconds,
+    )
+
+
+def _mined(it: dict[str, Any]) -> Move:
+    return Move(
+        tx_hash=it["hash"],
+        nonce=int(it["nonce"], 16),
+        to=it["to"] or "",
+        amount=int(it["value"], 16),
+        sender=it["from"],
+    )

@@ -1,0 +1,56 @@
+"""Known mistakes, planted into a worker from outside: a run that does not notice them proves nothing.
+
+`make test` plants one; `make chaos-bugs` plants each.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chaos.bugs import BUGS
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS_MAX = 280
+COUNT = 16
+
+# What is told of each, and the seeds that were seen to catch it, the first one first.
+CAUGHT: dict[str, tuple[str, tuple[int, ...]]] = {
+    "new_nonce_when_unsure": (r"was sent and is not in our database|was signed for under the nonces", (1, 2, 3)),
+    "missing_receipt_is_unpaid": (r"was signed for under the nonces|is not in our database", (1, 2, 3)),
+    "save_after_send": (r"was sent and is not in our database", (1, 2, 3)),
+    "no_rebroadcast_after_paid": (r"got nothing until its signed bytes were sent again|in no block", (1, 2, 3)),
+    "release_when_retries_end": (r"was paid; refunds: rf_\w+ is rejected", (1, 2, 3)),
+}
+QUICK = ("new_nonce_when_unsure",)
+NEEDS_MORE: dict[str, str] = {
+    "newest_hash_only": "only a fee raise gives a payout a second hash",
+}
+CHOSEN = tuple(CAUGHT) if os.environ.get("CHAOS_BUGS") == "all" else QUICK
+
+
+def test_every_bug_has_what_is_told_of_it() -> None:
+    assert set(CAUGHT) | set(NEEDS_MORE) == set(BUGS)
+
+
+@pytest.mark.stack
+@pytest.mark.timeout(3 * SECONDS_MAX + 60)
+@pytest.mark.parametrize("bug", CHOSEN)
+def test_a_planted_mistake_is_caught(bug: str) -> None:
+    told, seeds = CAUGHT[bug]
+    runs = []
+
+    for seed in seeds:
+        command = [sys.executable, "-m", "chaos", "--count", str(COUNT), "--seed", str(seed), "--bug", bug]
+        command += ["--rest-seconds", "40", "--stop-early"]
+        run = subprocess.run(  # noqa: S603 - our own module
+            command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS_MAX, check=False
+        )
+        runs.append((run.returncode, run.stdout, run.stderr[-2000:]))
+        if run.returncode == 1 and re.search(told, run.stderr) and "verdict=FAIL" in run.stdout:
+            return
+
+    raise AssertionError(runs)
