@@ -96,6 +96,7 @@ def _line(options: Options, result: Result, word: str, seconds: float) -> str:
         f"asked={told.asked} due={told.due} paid_once={told.paid_once} twice={told.twice} lost={told.lost} "
         f"rightly_unpaid={told.unpaid} nonces={told.nonces} gaps={told.gaps} "
         f"faults={sum(result.fired.values())} ({kinds}) worker_deaths={result.deaths} "
+        f"findings=({' '.join(f'{kind}={number}' for kind, number in result.findings.items())}) "
         f"phases={result.seconds} seconds={seconds:.0f} verdict={word} reproduce: {again}"
     )
 

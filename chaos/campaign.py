@@ -71,6 +71,8 @@ class Result:
     fired: Counter[str]
     not_reached: list[str]
     deaths: int
+    findings: dict[str, int] = field(default_factory=dict)
+    """What the service brought before people although nobody was needed in the end, by its kind."""
     seconds: dict[str, float] = field(default_factory=dict)
 
 
@@ -167,7 +169,7 @@ class Campaign:
         not_reached += [f"a worker at {point}" for point in not_passed]
         if before_healing < BEFORE_HEALING_MIN * judgement.paid_once:
             not_reached.append(f"enough payouts while faults were on ({before_healing} of {judgement.paid_once})")
-        return Result(judgement, fired, not_reached, deaths, self._seconds)
+        return Result(judgement, fired, not_reached, deaths, _findings(database), self._seconds)
 
     def _surroundings(self, rail: CryptoRail, database: WorkDatabase) -> dict[str, str]:
         """Return the environment of the service; what this shell may hold of another one stays outside."""
@@ -242,3 +244,8 @@ def _sent(database: WorkDatabase) -> int:
     """Count the payouts that were seen in a block."""
     query = "SELECT count(*) AS number FROM payouts WHERE status IN ('pending', 'succeeded')"
     return int(rows(database.url_to_read, query)[0]["number"])
+
+
+def _findings(database: WorkDatabase) -> dict[str, int]:
+    query = "SELECT kind, count(*) AS number FROM findings GROUP BY kind ORDER BY kind"
+    return {it["kind"]: int(it["number"]) for it in rows(database.url_to_read, query)}

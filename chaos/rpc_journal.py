@@ -30,6 +30,13 @@ class RpcJournal:
         self._lock = threading.Lock()
         self._raws: dict[str, Raw] = {}
         self._calls: Counter[tuple[int, str]] = Counter()
+        self._shown: set[str] = set()
+
+    @property
+    def shown(self) -> frozenset[str]:
+        """Return the hashes whose receipts were told: whoever asked knows that they stood in a block."""
+        with self._lock:
+            return frozenset(self._shown)
 
     @property
     def raws(self) -> list[Raw]:
@@ -59,6 +66,11 @@ class RpcJournal:
                 self._raws[tx_hash] = Raw(raw, tx_hash, time.time())
                 self._write({"raw": asdict(self._raws[tx_hash])})
             return tx_hash, "forwarded" in self._raws[tx_hash].fates
+
+    def note_shown(self, tx_hash: str) -> None:
+        """Write that a receipt was told."""
+        with self._lock:
+            self._shown.add(tx_hash)
 
     def note_fate(self, tx_hash: str, fate: str) -> None:
         """Write what became of signed bytes this time."""

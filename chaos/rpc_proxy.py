@@ -20,7 +20,7 @@ from typing import Any, Self
 import aiohttp
 from aiohttp import web
 
-from chaos.rpc_faults import BLOCK, RATES, SEND, SEND_RATES, Arm, Call, Fault, Faults
+from chaos.rpc_faults import BLOCK, RATES, RECEIPT, SEND, SEND_RATES, Arm, Call, Fault, Faults
 from chaos.rpc_journal import RpcJournal
 from chaos.rpc_lies import KEPT_FROM_NODE, Lies, spoiled, told_instead
 
@@ -151,6 +151,8 @@ class RpcProxy:
                 answer = (
                     await self._forward({**question, "params": [answer["result"]["number"], *params[1:]]}) or answer
                 )
+        if fault is None and method == RECEIPT and answer.get("result"):
+            self.journal.note_shown(str(params[0]).lower())
         return answer, fault
 
     def _call(self, endpoint: int, method: str, params: list[Any]) -> Call:

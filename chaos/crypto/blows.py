@@ -100,8 +100,11 @@ class ChainBlows:
             return bool(self._chain.payouts_in(newest))
 
         self._await(has_payouts)
+        self._chain.make_blocks(0)
         head = self._chain.head()
         lost = self._chain.payouts_in(range(head - depth + 1, head + 1))
+        # Who has not seen it in its block loses nothing by the reorg.
+        self._await(lambda: any(it["hash"] in self._chain.proxy.journal.shown for it in lost))
         again = []
         if depth == REORG_DEPTH_MAX - 1:  # these come back by themselves, in another block
             raws = {it.tx_hash: it.raw for it in self._chain.proxy.journal.raws}

@@ -87,10 +87,10 @@ class Judgement:
 def judge(evidence: Evidence) -> Judgement:
     """Count what was paid by balances alone, then hold everything else against it."""
     told = Judgement(asked=len(evidence.records), due=sum(it.is_due for it in evidence.records))
+    told.breaches += judge_signatures(evidence.wallet, evidence.signed, evidence.stored)
+    _judge_chain(evidence, told)
     for record in evidence.records:
         _judge_purse(evidence, record, told)
-    _judge_chain(evidence, told)
-    told.breaches += judge_signatures(evidence.wallet, evidence.signed, evidence.stored)
     _judge_rows(evidence, told)
     if evidence.quiet_seconds is None:
         told.breaches.append("something was still open when the time to come to rest was over")

@@ -151,7 +151,9 @@ def test_receipts_come_null_once_or_late_for_what_is_in_a_block(anvil: Anvil, pr
     ask(proxy.urls[0], "eth_sendRawTransaction", raw)
     anvil.call("evm_mine")
 
+    assert proxy.journal.shown == frozenset()
     looks = [ask(proxy.urls[0], "eth_getTransactionReceipt", tx_hash) for _ in range(2)]
+    assert proxy.journal.shown == {tx_hash}
     proxy.arm(Fault.RECEIPT_LATE)
     late = [ask(proxy.urls[1], "eth_getTransactionReceipt", tx_hash) for _ in range(4)]
 
