@@ -50,7 +50,7 @@ class Database:
         build = _sqlite_engine if self.is_sqlite else _postgresql_engine
         self.engine = build(self.url, wait_seconds_max)
         self._wait_seconds_max = wait_seconds_max
-        self._turn = threading.Lock()
+        self._turn = threading.RLock()
 
     @property
     def is_sqlite(self) -> bool:
@@ -82,13 +82,20 @@ class Database:
 
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
-        """Let one thread of this process ask for the lock, so that only processes compete for it."""
-        if not self._turn.acquire(timeout=self._wait_seconds_max):
-            raise TryAgain("the database is busy with other writers")
+        """Let one thread of this process ask for the lock, so that only processes compete for it.
+
+        A cancelled step is interrupted anywhere, also between getting the turn and the next line. So only the lock
+        itself knows whether the turn is ours to give back; a turn that is lost would stop every later writer here.
+        """
         try:
+            if not self._turn.acquire(timeout=self._wait_seconds_max):
+                raise TryAgain("the database is busy with other writers")
             yield
         finally:
-            self._turn.release()
+            try:  # noqa: SIM105 - the fewer steps, the fewer in which it could be interrupted once more
+                self._turn.release()
+            except RuntimeError:  # so the lock says that this thread does not have it
+                pass
 
     def _tell(self, change: Change) -> None:
         for listener in self.listeners:

@@ -1,7 +1,9 @@
 """The database behaves the same on both engines: whole or not at all, and a busy one is a matter of time."""
 
+import ctypes
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -110,6 +112,35 @@ def test_a_thread_waits_for_its_turn_no_longer_than_it_may(scene: Scene) -> None
     with impatient.write():
         pass
     impatient.close()
+
+
+def test_a_writer_that_is_cancelled_while_it_waits_leaves_its_turn_to_others(scene: Scene) -> None:
+    class Cancelled(BaseException):
+        """What Temporal raises inside a step's thread, wherever that is, when the step is cancelled."""
+
+    begun, ended = threading.Event(), threading.Event()
+
+    def wait_and_be_cancelled() -> None:
+        begun.set()
+        try:
+            with scene.database.write():
+                pass
+        except Cancelled:
+            ended.set()
+
+    with scene.database.write():
+        waiting = threading.Thread(target=wait_and_be_cancelled)
+        waiting.start()
+        begun.wait()
+        time.sleep(0.1)  # nothing tells that a thread waits for a lock
+        # It is raised when the thread next runs Python: with the turn in its hand, and nothing done yet.
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(waiting.ident or 0), ctypes.py_object(Cancelled))
+    waiting.join()
+
+    assert ended.is_set()
+    began = time.monotonic()
+    with scene.database.write():
+        assert time.monotonic() - began < 1
 
 
 def test_a_limit_in_the_address_holds_against_ours(scene: Scene) -> None:
