@@ -10,8 +10,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from chaos.campaign import RAILS, REST_SECONDS_MAX, Campaign, Options, Result
+from chaos.campaign import REST_SECONDS_MAX, Campaign, Result
 from chaos.workers import ROOT
+from chaos.world import RAILS, Options
 
 EXIT_HOLDS, EXIT_BROKEN, EXIT_VACUOUS, EXIT_TROUBLE = 0, 1, 3, 4
 SECONDS_MAX = 300.0

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
 from devstack.chain import wallet
 from domain.outbox import SentPayout
 from domain.payouts import PayoutOutcome, PayoutStatus
 from domain.refunds import RefundStatus, StatusReason
-from domain.transfers import SendAnswer, Sighting, SignedTransfer, Transfer
+from domain.transfers import Outgoing, SendAnswer, Sighting, SignedTransfer, Transfer
 from gateways.evm.chain import EvmChain
 from ledger import cases
 from ledger.outbox import Outbox
@@ -48,14 +49,31 @@ def new_nonce_when_unsure() -> None:
         answer = send(self, raw)
         sends[raw] += 1
         if answer == SendAnswer.UNCLEAR or sends[raw] > 1:
-            fields = dict(TypedTransaction.from_bytes(HexBytes(raw)).as_dict())
-            again = {name: it for name, it in fields.items() if name not in ("v", "r", "s", "yParity")}
-            count = _ask("eth_getTransactionCount", wallet().address, "pending")
-            signed = wallet().sign_transaction(again | {"nonce": int(count, 16)})
-            _ask("eth_sendRawTransaction", signed.raw_transaction.to_0x_hex())
+            _pay_again(raw)
         return answer
 
     _replace(EvmChain, "broadcast", broadcast)
+
+
+def missing_receipt_is_unpaid() -> None:
+    """Pay again, under another nonce, what has no receipt although its nonce is used."""
+    send, look = EvmChain.broadcast, EvmChain.look
+    sent: dict[str, bytes] = {}
+
+    def broadcast(self: EvmChain, raw: bytes) -> SendAnswer:
+        sent["0x" + keccak(raw).hex()] = raw
+        return send(self, raw)
+
+    def look_and_pay(self: EvmChain, outgoing: Outgoing, tx_hash: str, *more: Any) -> Sighting:
+        seen = look(self, outgoing, tx_hash, *more)
+        raw = sent.get(tx_hash)
+        if not seen.is_mined and raw is not None and _count("latest") > int(_fields(raw)["nonce"]):
+            del sent[tx_hash]
+            _pay_again(raw)
+        return seen
+
+    _replace(EvmChain, "broadcast", broadcast)
+    _replace(EvmChain, "look", look_and_pay)
 
 
 def save_after_send() -> None:
@@ -74,8 +92,8 @@ def release_when_retries_end() -> None:
     """Take a payout for failed that was sent some times in vain, and give the hold back."""
     record_send = Outbox.record_send
 
-    def give_up(self: Outbox, tx_hash: str, answer: SendAnswer) -> int:
-        sends = record_send(self, tx_hash, answer)
+    def give_up(self: Outbox, tx_hash: str, *answer: Any) -> int:
+        sends = record_send(self, tx_hash, *answer)
         if sends >= SENDS_UNTIL_GIVEN_UP:
             with self._database.write() as session:
                 sent = session.get_one(ChainTransaction, tx_hash)
@@ -114,23 +132,6 @@ def newest_hash_only() -> None:
     _replace(Outbox, "sent", newest)
 
 
-def missing_receipt_is_unpaid() -> None:
-    """Queue a payout again when it has no receipt although its nonce is used."""
-    record_sighting = Outbox.record_sighting
-
-    def forget(self: Outbox, sent: SentPayout, tx_hash: str | None, *seen: Any) -> bool:
-        if tx_hash is None and int(_ask("eth_getTransactionCount", wallet().address, "latest"), 16) > sent.nonce:
-            with self._database.write() as session:
-                payout = session.get_one(Payout, (sent.refund_id, sent.attempt))
-                for it in sent.transactions:
-                    session.delete(session.get_one(ChainTransaction, it.tx_hash))
-                payout.nonce, payout.tx_hash, payout.status = None, None, PayoutStatus.QUEUED.value
-            return False
-        return record_sighting(self, sent, tx_hash, *seen)
-
-    _replace(Outbox, "record_sighting", forget)
-
-
 BUGS: dict[str, Callable[[], None]] = {
     it.__name__: it
     for it in (
@@ -146,6 +147,21 @@ BUGS: dict[str, Callable[[], None]] = {
 
 def _replace(owner: type, name: str, method: Callable[..., Any]) -> None:
     setattr(owner, name, method)
+
+
+def _fields(raw: bytes) -> dict[str, Any]:
+    return dict(TypedTransaction.from_bytes(HexBytes(raw)).as_dict())
+
+
+def _count(block: str) -> int:
+    return int(_ask("eth_getTransactionCount", wallet().address, block), 16)
+
+
+def _pay_again(raw: bytes) -> None:
+    """Sign the same transfer under the next nonce, and send it."""
+    unsigned = {name: it for name, it in _fields(raw).items() if name not in ("v", "r", "s", "yParity")}
+    signed = wallet().sign_transaction(unsigned | {"nonce": _count("pending")})
+    _ask("eth_sendRawTransaction", signed.raw_transaction.to_0x_hex())
 
 
 def _ask(method: str, *params: Any) -> Any:

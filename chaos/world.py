@@ -1,0 +1,114 @@
+"""Everything that a run consists of: the database, the rail, the service, its workers and the people who call it."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from chaos.crypto.evidence import rows
+from chaos.crypto.rail import CryptoRail
+from chaos.databases import WorkDatabase, work_database
+from chaos.nemesis import Blow, against_processes
+from chaos.people import People
+from chaos.workers import ROOT, Workers
+from devstack.stack import Stack
+
+RAILS = {"crypto": CryptoRail}
+OVER = ("refunded", "rejected", "withdrawn", "ineligible", "expired", "duplicate")
+
+# Seconds and hours of production, made short. The wallet and the watch look every second or two.
+HASTE = """
+orders_look_seconds = 1
+payout_look_seconds = [2, 5, 5, 5, 10, 10, 10, 10, 30, 30, 60, 600]
+wallet_block_seconds = 1
+watch_chain_seconds = 5
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is; together with the commit, all that is needed to run it again."""
+
+    rail: str
+    count: int
+    seed: str
+    database: str
+    endpoints: int
+    bug: str | None
+    rest_seconds_max: float
+    stops_early: bool
+    """End as soon as something is broken for certain; for planted mistakes."""
+
+
+@dataclass(frozen=True)
+class World:
+    """The parts, all of them running but the workers."""
+
+    database: WorkDatabase
+    rail: CryptoRail
+    stack: Stack
+    workers: Workers
+    people: People
+
+    def blows(self, ending: threading.Event) -> dict[str, list[Blow]]:
+        """Let the storm begin; return the blows, by lanes that are dealt side by side."""
+        rail = self.rail
+        against_all = against_processes(
+            self.stack,
+            self.workers,
+            self.database,
+            ending,
+            subject=rail.subject,
+            stop_point=rail.stop_point,
+            crash_points=rail.crash_points,
+        )
+        return {"processes": against_all, **rail.lanes(ending)}
+
+    def is_over(self) -> bool:
+        """Tell whether no refund is open any more; it is not known while the database is away."""
+        try:
+            return all(it["status"] in OVER for it in rows(self.database.url_to_read, "SELECT status FROM refunds"))
+        except SQLAlchemyError:
+            return False
+
+    def payouts_in_blocks(self) -> int:
+        """Count the payouts that were seen in a block."""
+        query = "SELECT count(*) AS number FROM payouts WHERE status IN ('pending', 'succeeded')"
+        return int(rows(self.database.url_to_read, query)[0]["number"])
+
+    def findings(self) -> dict[str, int]:
+        """Count what the service brought before people, by its kind."""
+        query = "SELECT kind, count(*) AS number FROM findings GROUP BY kind ORDER BY kind"
+        return {it["kind"]: int(it["number"]) for it in rows(self.database.url_to_read, query)}
+
+
+@contextmanager
+def open_world(options: Options, folder: Path, over: threading.Event) -> Iterator[World]:
+    """Start everything but the workers; whatever was started has ended afterwards."""
+    with ExitStack() as parts:
+        parts.callback(over.set)
+        database = parts.enter_context(work_database(options.database, folder))
+        rail = RAILS[options.rail](folder, seed=options.seed, endpoints=options.endpoints)
+        parts.enter_context(rail)
+        surroundings = _surroundings(folder, rail, database)
+        stack = parts.enter_context(Stack(folder / "stack", surroundings, runs_worker=False))
+        if stack.worker is None:
+            raise RuntimeError("the stack names no worker")
+        workers = Workers(stack.worker.environment, folder / "workers", seed=options.seed, bug=options.bug)
+        parts.callback(workers.stop)
+        people = People(stack.info["api"], stack.info["tokens"], over)
+        parts.callback(people.close)
+        yield World(database, rail, stack, workers, people)
+
+
+def _surroundings(folder: Path, rail: CryptoRail, database: WorkDatabase) -> dict[str, str]:
+    """Return the environment of the service; what this shell may hold of another one stays outside."""
+    policy = folder / "policy.toml"
+    policy.write_text((ROOT / "policy.toml").read_text() + HASTE)
+    clean = {name: it for name, it in os.environ.items() if not name.startswith(("REFUNDS_", "TEMPORAL_"))}
+    mine = {"REFUNDS_POLICY": str(policy), "REFUNDS_DATABASE_URL": database.url}
+    return {**clean, **mine, **rail.settings()}
