@@ -17,15 +17,17 @@ from chaos.waiting import InVain, until
 from chaos.world import Options, World, open_world
 
 STORM_SECONDS_MIN = 20.0
-STORM_SECONDS_EACH = 0.4
-LANES_SECONDS_MAX = 60.0  # for blows that wait for something to hit, after the storm's time is over
+STORM_SECONDS_EACH = 0.8
+LANES_SECONDS_MAX = 100.0  # for blows that wait for something to hit, after the storm's time is over
 DRAIN_SECONDS_MAX = 35.0
 REST_SECONDS_MAX = 120.0
 OPENING_THREADS = 8
 POLL_SECONDS = 1.0
 # At each crash point. A turn of a wallet passes a hundred, and one that dies is missed for seconds.
 CRASH_CHANCE = 0.0015
-BEFORE_HEALING_MIN = 0.5  # of all that is paid: else the run shows what a calm service does
+# Of all that is paid: else the run shows what a calm service does. A wallet that is hit ends its turn and waits for
+# up to 15 seconds, so that much less than half is paid while a storm blows.
+BEFORE_HEALING_MIN = 0.2
 
 
 @dataclass

@@ -18,6 +18,7 @@ from devstack.stack import Stack
 
 STOP_SECONDS = 7.0  # a worker's steps beat each second and count as dead after five
 ARMED_SECONDS_MAX = 25.0
+ROUNDS_AGAIN = 3
 AWAY_SECONDS = 2.0
 
 
@@ -51,15 +52,15 @@ class Nemesis:
 
     def _lane(self, name: str, blows: Sequence[Blow]) -> None:
         began = time.monotonic()
-        again: list[Blow] = []
+        left: list[Blow] = []
         for number, blow in enumerate(shuffled(blows, self.seed, name)):
             due = (number + draw(self.seed, name, number)) / len(blows) * self.seconds
             self.ending.wait(max(0.0, began + due - time.monotonic()))
             if not self._deal(blow):
-                again.append(blow)
-        for blow in again:  # the first time there was nothing that it could hit
-            if not self._deal(blow):
-                self.missed[blow.kind] += 1
+                left.append(blow)
+        for _ in range(ROUNDS_AGAIN):  # there was nothing that these could hit
+            left = [blow for blow in left if not self._deal(blow)]
+        self.missed.update(blow.kind for blow in left)
 
     def _deal(self, blow: Blow) -> bool:
         if self.ending.is_set():

@@ -34,7 +34,6 @@ class CryptoRail:
     stop_point = "pump.broadcast.before"
     crash_points = (
         ("pump.sign.uncommitted", "raise"),
-        ("pump.sign.uncommitted", "kill"),
         ("pump.sign.committed", "kill"),
         ("pump.broadcast.after", "kill"),
         ("pump.see_mined.uncommitted", "raise"),
