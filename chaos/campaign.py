@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chaos.crypto.judge import Judgement
+from chaos.judgement import Judgement
 from chaos.nemesis import Nemesis
 from chaos.purses import Purse, Record
 from chaos.stories import Stories

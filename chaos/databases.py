@@ -6,7 +6,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+from sqlalchemy import create_engine, text
+from sqlalchemy.pool import NullPool
 
 from chaos.waiting import until
 
@@ -88,6 +91,13 @@ def work_database(kind: str, folder: Path) -> Iterator[WorkDatabase]:
         yield server
     finally:
         server.close()
+
+
+def rows(url: str, query: str) -> list[dict[str, Any]]:
+    """Ask the database, on a connection of its own; the queries here only read."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return [dict(it) for it in connection.execute(text(query)).mappings()]
 
 
 def _is_gone(pid: int) -> bool:

@@ -2,22 +2,22 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from chaos.crypto.evidence import rows
 from chaos.crypto.rail import CryptoRail
-from chaos.databases import WorkDatabase, work_database
+from chaos.databases import WorkDatabase, rows, work_database
 from chaos.nemesis import Blow, against_processes
 from chaos.people import People
+from chaos.rail import Rail
 from chaos.workers import ROOT, Workers
 from devstack.stack import Stack
 
-RAILS = {"crypto": CryptoRail}
+RAILS: dict[str, Callable[..., Rail]] = {"crypto": CryptoRail}
 OVER = ("refunded", "rejected", "withdrawn", "ineligible", "expired", "duplicate")
 
 # Seconds and hours of production, made short. The wallet and the watch look every second or two.
@@ -49,7 +49,7 @@ class World:
     """The parts, all of them running but the workers."""
 
     database: WorkDatabase
-    rail: CryptoRail
+    rail: Rail
     stack: Stack
     workers: Workers
     people: People
@@ -92,8 +92,7 @@ def open_world(options: Options, folder: Path, over: threading.Event) -> Iterato
     with ExitStack() as parts:
         parts.callback(over.set)
         database = parts.enter_context(work_database(options.database, folder))
-        rail = RAILS[options.rail](folder, seed=options.seed, endpoints=options.endpoints)
-        parts.enter_context(rail)
+        rail: Rail = parts.enter_context(RAILS[options.rail](folder, seed=options.seed, endpoints=options.endpoints))
         surroundings = _surroundings(folder, rail, database)
         stack = parts.enter_context(Stack(folder / "stack", surroundings, runs_worker=False))
         if stack.worker is None:
@@ -105,7 +104,7 @@ def open_world(options: Options, folder: Path, over: threading.Event) -> Iterato
         yield World(database, rail, stack, workers, people)
 
 
-def _surroundings(folder: Path, rail: CryptoRail, database: WorkDatabase) -> dict[str, str]:
+def _surroundings(folder: Path, rail: Rail, database: WorkDatabase) -> dict[str, str]:
     """Return the environment of the service; what this shell may hold of another one stays outside."""
     policy = folder / "policy.toml"
     policy.write_text((ROOT / "policy.toml").read_text() + HASTE)

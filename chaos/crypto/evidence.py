@@ -8,10 +8,9 @@ from eth_account import Account
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
-from sqlalchemy import create_engine, text
-from sqlalchemy.pool import NullPool
 
 from chaos.crypto.judge import Evidence, Move, PayoutRow
+from chaos.databases import rows
 from chaos.people import CREDIT_MINOR, People
 from chaos.purses import Record
 from chaos.rpc_journal import Raw
@@ -39,13 +38,6 @@ def decoded(it: Raw) -> Move:
         amount=int(fields["value"]),
         sender=str(Account.recover_transaction(HexBytes(it.raw))),
     )
-
-
-def rows(url: str, query: str) -> list[dict[str, Any]]:
-    """Ask the database, on a connection of its own; the queries here only read."""
-    engine = create_engine(url, poolclass=NullPool)
-    with engine.connect() as connection:
-        return [dict(it) for it in connection.execute(text(query)).mappings()]
 
 
 @dataclass(frozen=True)

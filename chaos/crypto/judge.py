@@ -5,9 +5,10 @@ Nothing of the product is imported here: who judges must not believe what it bel
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+from chaos.judgement import Judgement
 from chaos.purses import Purse, Record
 
 BOOKS = ("spendable_minor", "held_minor", "used_minor", "refunded_minor", "charged_back_minor")
@@ -66,22 +67,6 @@ class Evidence:
     credit_minor: int
     quiet_seconds: float | None
     """How long it took until nothing was open any more after faults stopped; None where that never came."""
-
-
-@dataclass
-class Judgement:
-    """The numbers that are told, and every breach in one sentence."""
-
-    asked: int = 0
-    due: int = 0
-    paid_once: int = 0
-    twice: int = 0
-    lost: int = 0
-    unpaid: int = 0
-    """Rightly: rejected, withdrawn or spent."""
-    nonces: int = 0
-    gaps: int = 0
-    breaches: list[str] = field(default_factory=list)
 
 
 def judge(evidence: Evidence) -> Judgement:

@@ -15,7 +15,8 @@ from chaos.chance import shuffled
 from chaos.crypto.blows import ChainBlows
 from chaos.crypto.chain import WALLET_WEI, Chain
 from chaos.crypto.evidence import AtRest, at_rest, collect, decoded, stored_hashes
-from chaos.crypto.judge import Evidence, Judgement, judge, judge_signatures
+from chaos.crypto.judge import Evidence, judge, judge_signatures
+from chaos.judgement import Judgement
 from chaos.nemesis import Blow
 from chaos.people import People
 from chaos.purses import Purse, Record
@@ -32,7 +33,7 @@ class CryptoRail:
 
     subject = f"chain_{CHAIN_ID}"
     stop_point = "pump.broadcast.before"
-    crash_points = (
+    crash_points: tuple[tuple[str, str], ...] = (
         ("pump.sign.uncommitted", "raise"),
         ("pump.sign.committed", "kill"),
         ("pump.broadcast.after", "kill"),

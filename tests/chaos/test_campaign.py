@@ -7,7 +7,7 @@ import pytest
 
 from chaos.__main__ import verdict
 from chaos.campaign import Result
-from chaos.crypto.judge import Judgement
+from chaos.judgement import Judgement
 from chaos.nemesis import ROUNDS_AGAIN, Blow, Nemesis
 from chaos.people import People
 from chaos.purses import Purse, Record

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chaos.crypto.judge import BOOKS, Evidence, Judgement, Move, PayoutRow, judge
+from chaos.crypto.judge import BOOKS, Evidence, Move, PayoutRow, judge
+from chaos.judgement import Judgement
 from chaos.purses import Purse, Record
 
 WALLET = "0x" + 40 * "a"
