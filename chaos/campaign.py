@@ -27,7 +27,7 @@ POLL_SECONDS = 1.0
 CRASH_CHANCE = 0.0015
 # Of all that is paid: else the run shows what a calm service does. A wallet that is hit ends its turn and waits for
 # up to 15 seconds, so that much less than half is paid while a storm blows.
-BEFORE_HEALING_MIN = 0.2
+BEFORE_HEALING_MIN = 0.1
 
 
 @dataclass
@@ -120,14 +120,19 @@ class Campaign:
         world.workers.stop()
         world.workers.disarm()
         world.rail.clear()
+        if self._is_broken(world, records):
+            return False
         world.workers.start(0.0)
         return self._until(lambda: self._is_settled(world, records), self._options.rest_seconds_max)
 
     def _is_settled(self, world: World, records: Sequence[Record]) -> bool:
         """Tell whether every story is told and nothing is open, or whether to go on is of no use."""
-        if self._options.stops_early and world.rail.is_broken(records, world.database.url_to_read):
+        if self._is_broken(world, records):
             return True
         return all(it.is_told for it in records) and world.is_over()
+
+    def _is_broken(self, world: World, records: Sequence[Record]) -> bool:
+        return self._options.stops_early and world.rail.is_broken(records, world.database.url_to_read)
 
     def _until(self, condition: Callable[[], bool], seconds_max: float) -> bool:
         try:
