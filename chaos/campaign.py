@@ -19,7 +19,7 @@ from chaos.world import Options, World, open_world
 STORM_SECONDS_MIN = 20.0
 STORM_SECONDS_EACH = 0.8
 LANES_SECONDS_MAX = 100.0  # for blows that wait for something to hit, after the storm's time is over
-DRAIN_SECONDS_MAX = 35.0
+DRAIN_SECONDS_MAX = 90.0  # ended by the last payout
 REST_SECONDS_MAX = 120.0
 OPENING_THREADS = 8
 POLL_SECONDS = 1.0
