@@ -67,7 +67,7 @@ class Campaign:
         records = stories.plan(self._open(world))
         world.workers.start(CRASH_CHANCE)
         with stories.play(records, self._over):
-            not_reached, shots, in_blocks = self._storm_and_drain(world, records)
+            not_reached, shots, made = self._storm_and_drain(world, records)
             deaths = world.workers.deaths
             is_quiet = self._heal(world, records)
             self._over.set()
@@ -82,8 +82,8 @@ class Campaign:
         judgement = world.rail.judge(evidence)
         self._mark("replay and judge")
         not_reached += world.rail.not_reached(evidence)
-        if in_blocks < BEFORE_HEALING_MIN * judgement.paid_once:
-            not_reached.append(f"enough payouts while faults were on ({in_blocks} of {judgement.paid_once})")
+        if made < BEFORE_HEALING_MIN * judgement.paid_once:
+            not_reached.append(f"enough payouts while faults were on ({made} of {judgement.paid_once})")
         fired = world.rail.fired() + self._nemesis.dealt + shots
         return Result(judgement, fired, not_reached, deaths, world.findings(), self._seconds)
 
@@ -113,7 +113,7 @@ class Campaign:
         missed = [f"the blow {kind}" for kind in self._nemesis.missed]
         missed += [f"a worker at {point}" for point in world.workers.waiting()]
         shots = Counter(f"crash_point_{it['shot']}" for it in world.workers.shots())
-        return missed, shots, world.payouts_in_blocks()
+        return missed, shots, world.rail.payouts_made()
 
     def _heal(self, world: World, records: Sequence[Record]) -> bool:
         """Let nothing go wrong any more; return whether everything came to its end by itself."""

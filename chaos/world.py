@@ -75,11 +75,6 @@ class World:
         except SQLAlchemyError:
             return False
 
-    def payouts_in_blocks(self) -> int:
-        """Count the payouts that were seen in a block."""
-        query = "SELECT count(*) AS number FROM payouts WHERE status IN ('pending', 'succeeded')"
-        return int(rows(self.database.url_to_read, query)[0]["number"])
-
     def findings(self) -> dict[str, int]:
         """Count what the service brought before people, by its kind."""
         query = "SELECT kind, count(*) AS number FROM findings GROUP BY kind ORDER BY kind"

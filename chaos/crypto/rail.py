@@ -72,6 +72,10 @@ class CryptoRail:
         self.chain.proxy.faults.factor = 1.0
         return {"chain": self._blows.against_chain(), "weather": self._blows.weather()}
 
+    def payouts_made(self) -> int:
+        """Count the payouts that the chain holds, whatever the product knows of them."""
+        return len(self.chain.payouts_in(range(self.chain.head() + 1)))
+
     def clear(self) -> None:
         """Let nothing go wrong any more."""
         self._blows.clear()
