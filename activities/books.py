@@ -120,7 +120,7 @@ class BooksActivities:
         self._booked = booked
         self._reconciliations = reconciliations
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def open_books(self, asked: OpenBooks) -> BooksPlan:
         """Begin, and say what this worker can compare."""
@@ -145,7 +145,7 @@ class BooksActivities:
             elif wallet != self._wallets.get(chain_id):
                 yield f"chain/{chain_id}/{wallet}"
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def compare_card_day(self, day: CardDay) -> PageReport:
         """Compare all refunds that the processor made in a day, then the payouts of that day that it did not show."""
@@ -192,7 +192,7 @@ class BooksActivities:
             raise TryAgain("the card rail is not configured")
         return self._card
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def compare_wallet(self, page: ChainPage) -> PageReport:
         """Compare one page of a wallet's payouts with the chain; the first page names what else left the wallet."""
@@ -240,14 +240,14 @@ class BooksActivities:
                 return judgement
         return judgement
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def compare_ledger(self, plan: BooksPlan) -> PageReport:
         """Judge our own holds, the progress of open refunds, and the books of every deposit."""
         judged = [*self._booked.judge_refunds(_moment(plan)), *self._booked.judge_books()]
         return self._write("ledger", judged, compared=len(judged))
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def close_books(self, asked: CloseBooks) -> BooksOutcome:
         """Write the report."""

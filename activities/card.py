@@ -46,7 +46,7 @@ class CardActivities:
             raise TryAgain("the card rail is not configured")
         return self._configured
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def send_card_refund(self, key: PayoutKey) -> RefundState:
         """Make the refund exist at the processor exactly once, and book what is seen there.
@@ -64,7 +64,7 @@ class CardActivities:
         outcome = self._processor.ensure_refund(payout, maybe_sent=before == PayoutStatus.UNKNOWN)
         return self._payouts.record_outcome(key.refund_id, key.attempt, outcome)
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def look_at_card_refund(self, key: PayoutKey) -> RefundState:
         """Look what became of a refund that was sent; one that may never have left is made sure of."""
@@ -79,7 +79,7 @@ class CardActivities:
             )
         return self._payouts.record_outcome(key.refund_id, key.attempt, seen)
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def end_watch(self, key: RefundKey) -> RefundState:
         """Write that the watch over a paid refund is over."""

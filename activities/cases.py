@@ -54,7 +54,7 @@ class CaseActivities:
         self._messages = messages
         self._policy = policy
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def open_refund(self, start: OpenRefund) -> Opened:
         """Find the refund's row, or write it for a run that was started without the API."""
@@ -67,31 +67,31 @@ class CaseActivities:
             return Opened(waits=waits, invalid_field=error.field, invalid_message=error.message)
         return Opened(refund=refund, waits=waits)
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def read_records(self, request: ReadRecords) -> RefundState:
         """Apply what people recorded since the last time."""
         return self._progress.read_records(request.refund_id, request.told)
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def attend(self, request: Attend) -> RefundState:
         """Bring the refund before an operator."""
         return self._waits.attend(request.refund_id, request.reason)
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def expire(self, key: RefundKey) -> RefundState:
         """End a wait for the customer."""
         return self._waits.expire(key.refund_id)
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def remind(self, request: Remind) -> RefundState:
         """Make a finding of a refund that waits too long for a person."""
         return self._waits.remind(request.refund_id, request.urgency)
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def answer_ticket(self, key: RefundKey) -> None:
         """Write what the customer is told about where the refund stands."""

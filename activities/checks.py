@@ -27,7 +27,7 @@ class CheckActivities:
         self._reader = reader
         self._previews = previews
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def check_only(self, check: CheckRequest) -> CheckOutcome:
         """Resolve the proof, read the payment of the deposit that is meant, and judge it."""

@@ -63,7 +63,7 @@ class CryptoActivities:
         )
         return refund
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def pump(self, key: WalletKey) -> PumpReport:
         """Turn the outbox once: see what became of what was sent, sign what waits, send what is in no block.

@@ -111,7 +111,7 @@ class PaymentActivities:
         self._payouts = payouts
         self._progress = progress
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def check_refund(self, key: RefundKey) -> RefundState:
         """Identify the deposit, read its payment, apply the rules and hold it."""
@@ -124,14 +124,14 @@ class PaymentActivities:
             return refund
         return self._checking.judge(key.refund_id, self._reader.read(payment, refund_id=key.refund_id))
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def begin_payout(self, key: RefundKey) -> RefundState:
         """Read the payment once more, and record the payout if everything still holds."""
         facts = self._reader.read(self._payouts.payment(key.refund_id), refund_id=key.refund_id)
         return self._payouts.begin(key.refund_id, facts)
 
-    @activity.defn
+    @activity.defn(no_thread_cancel_exception=True)
     @translated
     def end_refund(self, key: RefundKey) -> RefundState:
         """Read the payment once more, and end the refund unpaid if its money did not leave by another way."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx2
+
 from devstack.demo.town import Answer, Town
 from domain.refunds import TicketRef, refund_id
 from tests.crash.cases import Case
@@ -55,7 +57,10 @@ class PatientTown(Town):
 
     def call(self, role: str, method: str, path: str, body: dict[str, Any] | None = None) -> Answer:
         def answered() -> Answer | None:
-            answer = super(PatientTown, self).call(role, method, path, body)
+            try:
+                answer = super(PatientTown, self).call(role, method, path, body)
+            except httpx2.TransportError:  # a kept connection that the API closed just now
+                return None
             return None if answer.status == 503 else answer
 
         answer: Answer = _wait(answered, PATIENCE_SECONDS)

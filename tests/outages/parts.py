@@ -139,6 +139,13 @@ def rows(database: Path, table: str, column: str, value: str) -> int:
         return int(connection.execute(query, (value,)).fetchone()[0])
 
 
+def is_untold(database: Path, refund: str) -> bool:
+    """Tell whether a refund has news of which nobody wrote down that its run was told."""
+    with closing(sqlite3.connect(database)) as connection:
+        query = "SELECT count(*) FROM refunds WHERE news_at IS NOT NULL AND id = ?"
+        return bool(connection.execute(query, (refund,)).fetchone()[0])
+
+
 def untold(database: Path) -> int:
     """Count the refunds whose run has not heard all news."""
     with closing(sqlite3.connect(database)) as connection:
