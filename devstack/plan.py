@@ -13,6 +13,7 @@ import httpx2
 from devstack import chain
 from devstack.callers import database_url, new_tokens
 from devstack.chain_state import ChainState
+from devstack.chain_tokens import DECIMALS, TOKENS, with_tokens
 from devstack.data_folder import DataFolder
 from devstack.keystore import write_keystore
 from devstack.ports import HOST, Ports
@@ -55,6 +56,14 @@ deposit_addresses = ["{deposit_address}"]
 wallet = "{wallet}"
 min_amount_base_units = "1"
 max_fee_per_gas_wei_cap = "{fee_cap}"
+"""
+_TOKEN_TOML = """
+[[chains.tokens]]
+address = "{token.address}"
+symbol = "{token.symbol}"
+decimals = {decimals}
+min_amount_base_units = "1"
+blacklist = "{token.blacklist}"
 """
 
 
@@ -172,7 +181,7 @@ class Plan:
                 name=name,
                 command=tuple(chain.anvil_command(port, state.file)),
                 environment=self._everyone,
-                is_ready=serves_chain(self._http, rpc, chain.CHAIN_ID),
+                is_ready=with_tokens(serves_chain(self._http, rpc, chain.CHAIN_ID), rpc),
                 ports=(port,),
                 before_start=state.mend,
                 beside=state.keep_copies,
@@ -184,8 +193,10 @@ class Plan:
             deposit_address=chain.deposit_address(),
             wallet=wallet.address,
             depositor_key="0x" + bytes(chain.depositor().key).hex(),
+            tokens={token.symbol: token.address for token in TOKENS},
         )
         text = _CHAINS_TOML.format(**info.model_dump(), fee_cap=WALLET_FEE_WEI_CAP)
+        text += "".join(_TOKEN_TOML.format(token=token, decimals=DECIMALS) for token in TOKENS)
         keystore, password_file = (self._folder.path / name for name in ("keystore.json", "keystore.password"))
         write_keystore(keystore, password_file, bytes(wallet.key), secrets.token_urlsafe(32))
         settings = {

@@ -1,5 +1,6 @@
 """Starts the stack in a temporary folder, plays the stories at the same time, and prints one table."""
 
+import os
 import shutil
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from rich.text import Text
 
 from devstack.demo.stories import AFTERWARDS, STORIES, Story, Told
 from devstack.demo.town import DemoFailedError, Town
+from devstack.plan import ROOT
 from devstack.stack import Stack, StackError
 
 WIDTH_DEFAULT = 100  # columns, where no terminal says how wide it is
@@ -26,7 +28,7 @@ def play() -> int:
     with tempfile.TemporaryDirectory(prefix="refunds-demo-") as folder:
         try:
             with talk.status("starting Temporal, a chain, a Stripe simulator, the API and a worker …"):
-                stack = Stack(Path(folder))
+                stack = Stack(Path(folder), {**os.environ, "REFUNDS_POLICY": str(_hurried_policy(Path(folder)))})
                 stack.start()
         except StackError as error:
             talk.print(f"The local stack did not start: {error}")
@@ -62,6 +64,14 @@ def _play_all(town: Town, talk: Console) -> list[Result]:
         results += [follow(story, progress.add_task(story.asked, total=1)) for story in AFTERWARDS]
     town.close()
     return results
+
+
+def _hurried_policy(folder: Path) -> Path:
+    """Write the published policy with a fee that is raised after seconds: nobody watches a demo for a minute."""
+    hurried = folder / "policy.toml"
+    published = (ROOT / "policy.toml").read_text(encoding="utf-8")
+    hurried.write_text(f"{published}fee_raise_seconds = 2\nfee_raise_blocks = 2\n")
+    return hurried
 
 
 def _print(results: list[Result], seconds: float) -> None:

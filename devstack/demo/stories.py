@@ -11,6 +11,8 @@ from devstack.demo.town import WEI_PER_COIN, DemoFailedError, Town, wait_for
 
 TWENTY_DOLLARS_MINOR = 2000
 HUNDREDTH_OF_A_COIN_WEI = 10**16
+TWENTY_TOKENS = 20 * 10**6
+DEAR_GAS_WEI = 20 * 10**9
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,56 @@ def crypto_refund(town: Town) -> Told:
     town.approve(refund)
     seen = town.until(refund, "refunded")
     return Told(_status(seen), f"{_on_chain(town, customer, before)} by transaction {seen['payouts'][-1]['tx_hash']}")
+
+
+def token_refund(symbol: str) -> Callable[[Town], Told]:
+    """Return a story of tokens: back to the owner that the token's own log names."""
+
+    def play(town: Town) -> Told:
+        customer = town.new_customer()
+        account, _ = town.open_account()
+        tx_hash = town.pay_by_token(symbol, TWENTY_TOKENS, customer)
+        payment = {
+            "rail": "crypto",
+            "chain_id": town.chain_id,
+            "tx_hash": tx_hash,
+            "asset": town.token_address(symbol),
+            "amount_base_units": str(TWENTY_TOKENS),
+        }
+        town.deposit(account, TWENTY_DOLLARS_MINOR, payment, datetime.now(UTC))
+        refund = town.request(account={"id": account}, rail="crypto")
+        town.approve(refund)
+        seen = town.until(refund, "refunded")
+        received = town.token_balance(symbol, customer)
+        if received != TWENTY_TOKENS:
+            raise DemoFailedError(f"the sender holds {received} base units of {symbol}, not {TWENTY_TOKENS}")
+        return Told(_status(seen), f"chain: +20 {symbol} at {customer.address}")
+
+    return play
+
+
+def dear_gas_and_reorg(town: Town) -> Told:
+    """No block takes the payout until its fee is raised; then the block that took it is undone."""
+    customer = town.new_customer()
+    refund = _request_by_crypto(town, customer)
+    before, payouts = town.balance_wei(customer), town.payouts_sent()
+    town.node("evm_setIntervalMining", 0)
+    town.approve(refund)
+    first = wait_for(lambda: _payout_hash(town, refund), "the payout to be signed")
+    town.node("anvil_setNextBlockBaseFeePerGas", hex(DEAR_GAS_WEI))  # far above what was just bid
+    town.node("evm_setIntervalMining", 1)
+    wait_for(lambda: "payout.fee_raised" in _events(town, refund) or None, "its fee to be raised")
+    wait_for(lambda: town.balance_wei(customer) > before or None, "a block to take it")
+    town.node("anvil_reorg", 1, [])
+    if town.balance_wei(customer) != before:
+        raise DemoFailedError("the block was not undone")
+    seen = town.until(refund, "refunded")
+    if town.payouts_sent() != payouts + 1:
+        raise DemoFailedError(f"the wallet sent {town.payouts_sent() - payouts} transactions for one payout")
+    if seen["payouts"][-1]["tx_hash"] == first:
+        raise DemoFailedError("the payout was mined without a higher fee")
+    happened = f"{_status(seen)}, with a higher fee under the same nonce, and sent again after the lost block"
+    return Told(happened, f"{_on_chain(town, customer, before)}, once")
 
 
 def used_deposit(town: Town) -> Told:
@@ -157,6 +209,8 @@ def audit(town: Town) -> Told:
 STORIES = (
     Story("card deposit, two days old, unused", card_refund),
     Story("crypto deposit, unused", crypto_refund),
+    Story("deposit of a USDC-like token", token_refund("USDC")),
+    Story("deposit of a USDT-like token, which answers nothing", token_refund("USDT")),
     Story("card deposit, one number got its SMS", used_deposit),
     Story("card deposit, the only SMS never came", unreceived_sms),
     Story("card deposit, asked on day 15", day_fifteen),
@@ -168,6 +222,7 @@ STORIES = (
 # Played one after the other when those are done: the first would disturb them, the others look back at all.
 AFTERWARDS = (
     Story("one by card, one by crypto: worker killed while it pays", worker_killed),
+    Story("crypto deposit: gas gets dear, and then a block is undone", dear_gas_and_reorg),
     Story("finance compares books, Stripe and chain", reconciliation),
     Story("an auditor walks the audit trail", audit),
 )
@@ -217,6 +272,10 @@ def _refusal(town: Town, refund: str) -> str:
 def _payout_hash(town: Town, refund: str) -> str | None:
     payouts = town.refund(refund)["payouts"]
     return str(payouts[-1]["tx_hash"]) if payouts and payouts[-1]["tx_hash"] else None
+
+
+def _events(town: Town, refund: str) -> list[str]:
+    return [it["event"] for it in town.refund(refund)["timeline"]]
 
 
 def _spendable(town: Town, account: str) -> str:

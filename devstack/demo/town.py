@@ -12,10 +12,14 @@ import httpx2
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from web3 import HTTPProvider, Web3
+from web3.types import RPCEndpoint
+
+from devstack.contracts.contract import Contract, at
 
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 60
 GAS_OF_A_TRANSFER = 21_000
+GAS_OF_A_TOKEN_TRANSFER = 100_000
 WEI_PER_COIN = 10**18
 
 T = TypeVar("T")
@@ -208,14 +212,47 @@ class Town:
     def pay_by_crypto(self, amount_wei: int, customer: LocalAccount | None = None) -> str:
         """Send coins to the merchant's deposit address; return the transaction hash once it is final."""
         tx_hash, block = self._send(customer or self.customer, self._chain["deposit_address"], amount_wei)
+        self._until_final(block)
+        return tx_hash
+
+    def pay_by_token(self, symbol: str, amount_base_units: int, customer: LocalAccount) -> str:
+        """Send tokens, which the customer got before, to the merchant's deposit address; return the final hash."""
+        self._move_tokens(self.customer, customer.address, symbol, amount_base_units)
+        tx_hash, block = self._move_tokens(customer, self._chain["deposit_address"], symbol, amount_base_units)
+        self._until_final(block)
+        return tx_hash
+
+    def token_balance(self, symbol: str, customer: LocalAccount) -> int:
+        """Return what a customer's address holds of a token now, in base units, as the token says."""
+        return int(self._token(symbol).ask("balanceOf", customer.address))
+
+    def token_address(self, symbol: str) -> str:
+        return str(self._chain["tokens"][symbol])
+
+    def _move_tokens(self, sender: LocalAccount, to: str, symbol: str, amount_base_units: int) -> tuple[str, int]:
+        data = self._token(symbol).data("transfer", to, amount_base_units)
+        return self._send(sender, self.token_address(symbol), 0, data=data, gas=GAS_OF_A_TOKEN_TRANSFER)
+
+    def _token(self, symbol: str) -> Contract:
+        return at(self.node, {"USDC": "UsdcLike", "USDT": "UsdtLike"}[symbol], self.token_address(symbol))
+
+    def node(self, method: str, *params: Any) -> Any:
+        """Ask the chain's node, its test methods included."""
+        answer = self._web3.provider.make_request(RPCEndpoint(method), list(params))
+        if "error" in answer:
+            raise DemoFailedError(f"{method}: {answer['error']}")
+        return answer["result"]
+
+    def _until_final(self, block: int) -> None:
         wait_for(
             lambda: self._web3.eth.get_block("finalized")["number"] >= block or None,
             "the deposit's block to be final",
         )
-        return tx_hash
 
-    def _send(self, sender: LocalAccount, to: str, amount_wei: int) -> tuple[str, int]:
-        """Move coins; return the transaction hash and its block. One at a time: two would take the same nonce."""
+    def _send(
+        self, sender: LocalAccount, to: str, amount_wei: int, *, data: str = "0x", gas: int = GAS_OF_A_TRANSFER
+    ) -> tuple[str, int]:
+        """Send a chain transaction; return its hash and its block. One at a time: two would take the same nonce."""
         with self._paying:
             transaction = {
                 "type": 2,
@@ -223,7 +260,8 @@ class Town:
                 "nonce": self._web3.eth.get_transaction_count(sender.address),
                 "to": to,
                 "value": amount_wei,
-                "gas": GAS_OF_A_TRANSFER,
+                "data": data,
+                "gas": gas,
                 "maxFeePerGas": 3 * self._web3.eth.gas_price,
                 "maxPriorityFeePerGas": self._web3.eth.max_priority_fee,
             }
