@@ -15,7 +15,7 @@ from eth_typing import HexStr
 from web3 import HTTPProvider, Web3
 
 from devstack.chain import account, wallet
-from devstack.demo.stories import AFTERWARDS, HUNDREDTH_OF_A_COIN_WEI, STORIES
+from devstack.demo.stories import AFTERWARDS, HUNDREDTH_OF_A_COIN_WEI, STORIES, dear_gas_and_reorg
 from devstack.demo.town import Town, wait_for
 from devstack.stack import Stack
 from tests.e2e.conftest import Command
@@ -107,7 +107,9 @@ def paid(town: Town, rail: str) -> list[dict[str, Any]]:
 def test_stories_leave_nothing_to_find_and_each_act_outside_is_found_and_named(town: Town, outside: Outside) -> None:
     with ThreadPoolExecutor(len(STORIES)) as pool:
         list(pool.map(lambda story: story.play(town), STORIES))
-    killed, reconciled, audited = (story.play(town) for story in AFTERWARDS)
+    # The demo's own policy raises a fee within seconds, the published one within a minute: that story is left to it.
+    looking_back = (story for story in AFTERWARDS if story.play is not dear_gas_and_reorg)
+    killed, reconciled, audited = (story.play(town) for story in looking_back)
     before = reconcile(town)
     assert killed.happened == "refunded and refunded"
     assert killed.money.count("once") == 2
@@ -116,7 +118,7 @@ def test_stories_leave_nothing_to_find_and_each_act_outside_is_found_and_named(t
     assert before["outcome"] == "clean"
 
     failed, changed, held, *_ = paid(town, "card")
-    (crypto, *_) = paid(town, "crypto")
+    crypto = next(it for it in paid(town, "crypto") if it["payouts"][-1]["asset"] == "native")
     customer, _ = town.open_account()
     payment = town.pay_by_card(2000)
     two_days_ago = datetime.now(UTC) - timedelta(days=2)

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,7 +78,8 @@ def before(folder: Path, policy: Path) -> Iterator[tuple[City, Cases]]:
         all_pids = [supervisor.pid, *pids(folder).values()]
         assert {name: city.seen(refund)["status"] for name, refund in cases.refunds.items()} == STATES
         for pid in all_pids:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # the supervisor's end may have taken it along
+                os.kill(pid, signal.SIGKILL)
         supervisor.wait()
     until(lambda: all(map(is_gone, all_pids)), "every process to be gone")
     yield city, cases
