@@ -211,10 +211,13 @@ def _is_used_by_others(wallet: Wallet, view: WalletView) -> bool:
 
 
 def _is_found_paid(session: Session, refund_id: str) -> bool:
-    """Tell whether a reconciliation saw this refund paid, by us before a backup was restored or by somebody else."""
+    """Tell whether this refund was seen paid: by a reconciliation, or by an earlier attempt that moved after all.
+
+    A dead attempt may leave its final block while the next one waits for its nonce, and pay in another.
+    """
     found = select(Finding.id).where(
         Finding.refund_id == refund_id,
-        Finding.kind.in_([FindingKind.PAID_NOT_BOOKED, FindingKind.PAID_TWICE]),
+        Finding.kind.in_([FindingKind.PAID_NOT_BOOKED, FindingKind.PAID_TWICE, FindingKind.DEAD_PAYOUT_MOVED]),
         Finding.closed_at.is_(None),
     )
     return session.scalar(found.limit(1)) is not None
