@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+from domain.differences import SentTransfer
 from domain.outbox import QueuedPayout, SentPayout, Sign, StoredTransfer
 from domain.refunds import StatusReason
 from domain.transfers import (
@@ -19,6 +20,9 @@ from domain.wallets import PauseReason
 
 class Chain(Protocol):
     """One chain with the wallet that pays on it. What its endpoints contradict each other on is no answer."""
+
+    @property
+    def wallet(self) -> str: ...
 
     def view(self) -> WalletView: ...
 
@@ -41,6 +45,8 @@ class Chain(Protocol):
     def look(self, outgoing: Outgoing, tx_hash: str, view: WalletView | None = None) -> Sighting: ...
 
     def foreign_use(self, nonce: int, tx_hashes: tuple[str, ...]) -> ForeignUse | None: ...
+
+    def read_transfer(self, tx_hash: str) -> SentTransfer | None: ...
 
 
 class Outbox(Protocol):

@@ -11,7 +11,7 @@ from domain.payouts import DEAD, PayoutStatus
 from domain.policy import Handling
 from domain.refunds import StatusReason
 from domain.runs import PumpReport, WalletKey
-from domain.transfers import SendAnswer, WalletView
+from domain.transfers import ForeignUse, SendAnswer, WalletView
 from domain.wallets import PauseReason
 
 LOOK_AT_ALL_TURNS = 15  # the net below the counts of nonces, for an endpoint whose count stands still
@@ -38,7 +38,14 @@ class Turn:
     changed: list[str] = field(default_factory=list)
 
     def take_view(self) -> None:
-        """Read the wallet and its chain, once for all payouts of this turn."""
+        """Read the wallet and its chain, once for all payouts of this turn.
+
+        After a change of wallets the chain counts the new one's nonces, which say nothing of the old one's payouts.
+        """
+        if self.chain.wallet != self.key.wallet:
+            self.unread = f"{self.key.wallet} is not the wallet of chain {self.key.chain_id} any more"
+            logger.error("wallet.unknown", extra={"chain_id": self.key.chain_id, "wallet": self.key.wallet})
+            return
         try:
             view = self.chain.view()
             # Code can come to an address at any time, so it is asked for now and then, like at the start.
@@ -89,10 +96,19 @@ class Turn:
 
     def _suspect(self, payout: SentPayout, *, is_gone: bool) -> bool:
         try:
-            proof = self.chain.foreign_use(payout.nonce, payout.tx_hashes) if is_gone else None
+            proof = self._foreign_use(payout) if is_gone else None
         except TryAgain:
             proof = None  # an endpoint that does not answer may be the one that knows
         return self.sightings.suspect(payout, proof)
+
+    def _foreign_use(self, payout: SentPayout) -> ForeignUse | None:
+        proof = self.chain.foreign_use(payout.nonce, payout.tx_hashes)
+        found = None if proof is None or proof.tx_hash is None else self.chain.read_transfer(proof.tx_hash)
+        if proof is None or found is None:
+            return proof
+        asked = (payout.outgoing.to, payout.outgoing.asset, payout.outgoing.amount_base_units)
+        is_paid = found.succeeded and (found.to, found.asset, found.amount_base_units) == asked
+        return proof.model_copy(update={"is_paid_by_it": is_paid})
 
     def _is_used_elsewhere(self, payout: SentPayout) -> bool:
         return self.chain.foreign_use(payout.nonce, payout.tx_hashes) is not None

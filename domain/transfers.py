@@ -89,6 +89,8 @@ class ForeignUse(BaseModel):
     """What each endpoint counts, in the order of the settings."""
     tx_hash: str | None = None
     """The foreign chain transaction, where an endpoint could still name it."""
+    is_paid_by_it: bool = False
+    """It moved just what the payout was to move: bytes of ours that a restored database has forgotten."""
 
 
 class SendAnswer(StrEnum):

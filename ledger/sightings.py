@@ -39,9 +39,13 @@ class Sightings:
             row = cases.get(session, sent.refund_id)
             before = row.status
             if transaction is None or sighting is None:
+                if (payout.status, payout.block_number) != (sent.status, sent.block_number):
+                    return False  # another worker saw more of it meanwhile, and this one must look again
                 self._unseen(session, payout)
                 return row.status != before
             is_cancel = transaction.purpose == Purpose.CANCEL
+            if _is_known(payout, transaction, sighting):
+                return False
             if payout.status == PayoutStatus.SUCCEEDED and (is_cancel or not sighting.is_final):
                 self._unseen(session, payout)  # it left its final block and came back in another, or never
             payout.tx_hash, payout.block_number = transaction.tx_hash, sighting.block_number
@@ -77,6 +81,8 @@ class Sightings:
                 payout.is_buried = True  # nothing of it will ever be in a block, so there is nothing left to watch
             outcome = PayoutOutcome(status=status, reason=reason, detail="nonce used elsewhere")
             settle(session, self._database, row, payout, outcome)
+            if payout.is_cancel_asked and proof.is_paid_by_it:
+                self._tell_moved(session, payout, proof.tx_hash)
             return row.status != before
 
     def distrust(self, sent: SentPayout, transaction: StoredTransfer, cause: str) -> bool:
@@ -122,14 +128,30 @@ class Sightings:
         evidence = {"nonce": payout.nonce, "tx_hash": payout.tx_hash, "moved": sighting.moved_otherwise}
         wallet = session.get_one(Wallet, (payout.chain_id, payout.wallet))
         wallets.pause(session, self._database, wallet, PauseReason.MOVED_OTHERWISE, evidence)
+        self._tell_moved(session, payout, payout.tx_hash)
+
+    def _tell_moved(self, session: Session, payout: Payout, tx_hash: str | None) -> None:
         open_finding(
             session,
             self._database,
             kind=FindingKind.DEAD_PAYOUT_MOVED,
             key=f"payout/{payout.refund_id}/{payout.attempt}/moved",
-            evidence={"attempt": payout.attempt, "was": payout.status, "provider_ref": payout.tx_hash},
+            evidence={"attempt": payout.attempt, "was": payout.status, "provider_ref": tx_hash},
             refund_id=payout.refund_id,
         )
+
+
+def _is_known(payout: Payout, transaction: StoredTransfer, sighting: Sighting) -> bool:
+    """Tell whether what is booked as final was seen in its own block by an endpoint that calls less final.
+
+    One that lags, or comes back after a silence, lowers the height that all agree on; nothing left its block.
+    """
+    place = (transaction.tx_hash, sighting.block_number)
+    if sighting.is_final or (payout.tx_hash, payout.block_number) != place:
+        return False
+    if transaction.purpose == Purpose.CANCEL:
+        return payout.status == PayoutStatus.CANCELED
+    return payout.status == (PayoutStatus.SUCCEEDED if sighting.succeeded else PayoutStatus.REVERTED)
 
 
 def _outcome(tx_hash: str, sighting: Sighting) -> PayoutOutcome:

@@ -140,6 +140,7 @@ class FakeCardProcessor:
 class FakeChain:
     """A chain whose blocks come when the test says so, or at once."""
 
+    wallet: str = WALLET
     deposits: dict[str, ChainPayment] = field(default_factory=dict)
     balance: int = 10**20
     nonce: int = 0

@@ -48,6 +48,11 @@ class EvmChain:
         self._blocks = sightings.Blocks()
         self._readings = itertools.count(1)
 
+    @property
+    def wallet(self) -> str:
+        """Return the wallet of which all counts and balances are told."""
+        return self._settings.wallet
+
     def inspect(self) -> tuple[trouble.Trouble, ...]:
         """Compare the settings with what the endpoints say; at the start and for people. Raises nothing."""
         return trouble.inspect(self._endpoints, self._settings)

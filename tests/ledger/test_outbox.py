@@ -244,7 +244,14 @@ def test_the_node_s_answer_is_kept_and_moves_nothing(scene: Scene, signed: str) 
             [FINAL, None], RefundStatus.NEEDS_ATTENTION, PayoutStatus.UNKNOWN, Book.HELD, id="a final block vanished"
         ),
         pytest.param(
-            [FINAL, MINED], RefundStatus.NEEDS_ATTENTION, PayoutStatus.PENDING, Book.HELD, id="moved to another block"
+            [FINAL, MINED.model_copy(update={"block_number": 10})],
+            RefundStatus.NEEDS_ATTENTION,
+            PayoutStatus.PENDING,
+            Book.HELD,
+            id="moved to another block",
+        ),
+        pytest.param(
+            [FINAL, MINED], RefundStatus.REFUNDED, PayoutStatus.SUCCEEDED, Book.REFUNDED, id="less is called final"
         ),
         pytest.param(
             [FINAL, REVERTED], RefundStatus.NEEDS_ATTENTION, PayoutStatus.REVERTED, Book.HELD, id="final and then not"
