@@ -305,7 +305,9 @@ def test_a_payout_is_cared_for_until_it_is_buried(scene: Scene, signed: str) -> 
     assert scene.outbox.sent(CHAIN_ID, WALLET) == []
 
 
-@pytest.mark.parametrize("vanished", [None, MINED], ids=["in no block", "in another block"])
+@pytest.mark.parametrize(
+    "vanished", [None, MINED.model_copy(update={"block_number": 10})], ids=["in no block", "in another block"]
+)
 def test_a_paid_refund_whose_block_vanished_is_never_paid_anew(
     scene: Scene, signed: str, vanished: Sighting | None
 ) -> None:
