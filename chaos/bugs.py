@@ -19,10 +19,13 @@ from hexbytes import HexBytes
 
 from devstack.chain import wallet
 from domain.outbox import SentPayout
+from domain.payments import ChainPayment
 from domain.payouts import PayoutOutcome, PayoutStatus
 from domain.refunds import RefundStatus, StatusReason
 from domain.transfers import Outgoing, SendAnswer, Sighting, SignedTransfer, Transfer
+from gateways.evm import deposits, token_deposits
 from gateways.evm.chain import EvmChain
+from gateways.evm.mined import Mined
 from ledger import cases
 from ledger.outbox import Outbox
 from ledger.payouts import settle
@@ -132,6 +135,17 @@ def newest_hash_only() -> None:
     _replace(Outbox, "sent", newest)
 
 
+def tx_from_for_tokens() -> None:
+    """Take who signed a token's deposit for its payer, where somebody else pulled it."""
+    judge = token_deposits.judge_token
+
+    def judge_by_signer(mined: Mined) -> ChainPayment:
+        told = judge(mined)
+        return told.model_copy(update={"sender": mined.transaction.sender}) if told.sender else told
+
+    setattr(deposits, "judge_token", judge_by_signer)  # noqa: B010 - mypy
+
+
 BUGS: dict[str, Callable[[], None]] = {
     it.__name__: it
     for it in (
@@ -141,6 +155,7 @@ BUGS: dict[str, Callable[[], None]] = {
         no_rebroadcast_after_paid,
         newest_hash_only,
         missing_receipt_is_unpaid,
+        tx_from_for_tokens,
     )
 }
 

@@ -27,7 +27,7 @@ POLL_SECONDS = 1.0
 CRASH_CHANCE = 0.0015
 # Of all that is paid: else the run shows what a calm service does. A wallet that is hit ends its turn and waits for
 # up to 15 seconds, so that much less than half is paid while a storm blows.
-BEFORE_HEALING_MIN = 0.1
+BEFORE_HEALING_MIN = 0.5
 
 
 @dataclass

@@ -16,7 +16,9 @@ class Purse:
     amount: int
     """What was paid, in the smallest unit of what it was paid in."""
     left: int
-    """What the owner had left after paying."""
+    """What the owner had left of it after paying."""
+    asset: str = "native"
+    """The coin of the rail, or the address of a token."""
 
     @property
     def account(self) -> str:

@@ -61,8 +61,8 @@ METHODS: Mapping[Fault, tuple[str, ...]] = {
 # Chances of each call. A turn of a wallet asks dozens of things, and one that fails ends the turn: with many times
 # as much nothing would be paid while it storms, and the run would show nothing.
 RATES: Mapping[Fault, float] = {
-    **dict.fromkeys(OF_TRANSPORT, 0.0004),
-    Fault.TIMEOUT: 0.0001,
+    **dict.fromkeys(OF_TRANSPORT, 0.002),
+    Fault.TIMEOUT: 0.0005,
     Fault.SWALLOWED: 0.10,
     Fault.BOGUS_KNOWN: 0.08,
     Fault.BOGUS_NONCE: 0.08,
@@ -70,7 +70,7 @@ RATES: Mapping[Fault, float] = {
     Fault.RECEIPT_LATE: 0.15,
     Fault.STALE_NONCE: 0.10,
     Fault.STALE_HEAD: 0.05,
-    Fault.OTHER_CHAIN: 0.001,
+    Fault.OTHER_CHAIN: 0.01,
 }
 SEND_RATES: Mapping[Fault, float] = {Fault.LOST_BEFORE: 0.08, Fault.LOST_REPLY: 0.10, Fault.DOWN: 0.04}
 """What is sent is rare and matters most, so these rates hold there instead."""

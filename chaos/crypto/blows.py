@@ -53,7 +53,7 @@ class ChainBlows:
         self._chain.proxy.faults.factor = 0.0
         self._chain.proxy.faults.disarm()
         self._chain.make_blocks(1)
-        self._chain.anvil.call("anvil_setBalance", self._chain.wallet, hex(WALLET_WEI))
+        self._fill()
 
     def keep_fees_moving(self) -> threading.Thread:
         """Let the base fee be another one every few seconds, as on a chain that others use."""
@@ -111,6 +111,8 @@ class ChainBlows:
             lost_in_order = sorted(lost, key=lambda it: int(it["nonce"], 16))
             again = [[raws[it["hash"]], depth - 1] for it in lost_in_order if it["hash"] in raws]
         self._chain.anvil.call("anvil_reorg", depth, again)
+        # An older state is back, and a wallet that was drained and filled since would be empty again.
+        self._fill()
         self.reorged |= {it["hash"] for it in lost}
 
     def _stall(self) -> None:
@@ -136,6 +138,9 @@ class ChainBlows:
     def _drain(self) -> None:
         self._chain.anvil.call("anvil_setBalance", self._chain.wallet, hex(GWEI))
         self._ending.wait(DRAINED_SECONDS)
+        self._fill()
+
+    def _fill(self) -> None:
         self._chain.anvil.call("anvil_setBalance", self._chain.wallet, hex(WALLET_WEI))
 
     def _storm(self) -> None:

@@ -7,24 +7,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from eth_account import Account
-from eth_account.signers.local import LocalAccount
-from eth_utils.crypto import keccak
-
+from chaos.crypto.customers import Customer
 from chaos.purses import Purse
 from chaos.rpc_proxy import RpcProxy
 from chaos.waiting import until
 from devstack.chain import CHAIN_ID, Anvil, anvil_command, deposit_address, free_port, wallet
+from devstack.chain_tokens import TOKENS, put
+from devstack.contracts import contract
 from devstack.keystore import write_keystore
 
 # Two blocks an epoch would be final four below the head, and a reorg of three near it; three are final after six.
 SLOTS_IN_AN_EPOCH = 3
 BLOCKS_UNTIL_FINAL = 2 * SLOTS_IN_AN_EPOCH
-FUNDS_WEI = 10**18
 WALLET_WEI = 10**22
-PAID_WEI = 10**16
-GAS_OF_A_TRANSFER = 21_000
-FEE_WEI_MAX = 100 * 10**9
 MINED_SECONDS_MAX = 30.0
 _TOML = """\
 [[chains]]
@@ -37,6 +32,14 @@ deposit_addresses = ["{deposit_address}"]
 wallet = "{wallet}"
 min_amount_base_units = "1"
 max_fee_per_gas_wei_cap = "500000000000"
+"""
+_ERC20_TOML = """
+[[chains.tokens]]
+address = "{address}"
+symbol = "{symbol}"
+decimals = 6
+min_amount_base_units = "1"
+blacklist = "{blacklist}"
 """
 
 
@@ -78,9 +81,9 @@ class Chain:
             self._folder / name for name in ("chains.toml", "keystore.json", "keystore.password")
         )
         urls = "[" + ", ".join(f'"{url}"' for url in self._proxy.urls) + "]"
-        toml.write_text(
-            _TOML.format(chain_id=CHAIN_ID, urls=urls, deposit_address=deposit_address(), wallet=self.wallet)
-        )
+        tokens = [_ERC20_TOML.format(address=it.address, symbol=it.symbol, blacklist=it.blacklist) for it in TOKENS]
+        chain = _TOML.format(chain_id=CHAIN_ID, urls=urls, deposit_address=deposit_address(), wallet=self.wallet)
+        toml.write_text(chain + "".join(tokens))
         write_keystore(keystore, password, bytes(wallet().key), secrets.token_urlsafe(32))
         return {
             "REFUNDS_CHAINS": str(toml),
@@ -93,55 +96,54 @@ class Chain:
     def open_purses(self, count: int) -> list[Purse]:
         """Let so many customers pay, each from an address of their own; return when the payments are final."""
         self.anvil.call("anvil_setBalance", self.wallet, hex(WALLET_WEI))
-        paid = [self._pay(number) for number in range(count)]
+        if not put(self.anvil.url):
+            raise OSError("the tokens could not be put on the chain")
+        customers = [Customer(self.anvil, self._seed, number) for number in range(count)]
+        for act in (Customer.get_ready, Customer.pay):
+            sent = [tx_hash for customer in customers for tx_hash in act(customer)]
+            self._until_mined(sent)
+        self.mine(BLOCKS_UNTIL_FINAL + 2)
+        return [self._purse(it) for it in customers]
+
+    def _until_mined(self, sent: Sequence[str]) -> None:
         receipts: dict[str, Any] = {}
 
         def are_mined() -> bool:
-            for _, tx_hash, _ in paid:
-                receipts[tx_hash] = receipts.get(tx_hash) or self.anvil.call("eth_getTransactionReceipt", tx_hash)
+            for it in sent:
+                receipts[it] = receipts.get(it) or self.anvil.call("eth_getTransactionReceipt", it)
             return all(receipts.values())
 
-        until(are_mined, "the customers' payments to be in blocks", MINED_SECONDS_MAX)
-        self.mine(BLOCKS_UNTIL_FINAL + 2)
-        return [
-            Purse(
-                name=f"c{number:03}",
-                payment={
-                    "rail": "crypto",
-                    "chain_id": CHAIN_ID,
-                    "tx_hash": tx_hash,
-                    "asset": "native",
-                    "amount_base_units": str(amount),
-                },
-                owner=customer.address,
-                amount=amount,
-                left=self.balance(customer.address),
-            )
-            for number, (customer, tx_hash, amount) in enumerate(paid)
-        ]
+        until(are_mined, "what customers sent to be in blocks", MINED_SECONDS_MAX)
+        if any(int(it["status"], 16) != 1 for it in receipts.values()):
+            raise RuntimeError("a customer could not pay")
 
-    def _pay(self, number: int) -> tuple[LocalAccount, str, int]:
-        customer: LocalAccount = Account.from_key(keccak(text=f"{self._seed}/{number}"))
-        amount = PAID_WEI + number * 10**12  # each another amount, so that no payout is taken for another's
-        self.anvil.call("anvil_setBalance", customer.address, hex(FUNDS_WEI))
-        signed = customer.sign_transaction(
-            {
-                "type": 2,
-                "chainId": CHAIN_ID,
-                "nonce": 0,
-                "to": bytes.fromhex(deposit_address().removeprefix("0x")),
-                "value": amount,
-                "gas": GAS_OF_A_TRANSFER,
-                "maxFeePerGas": FEE_WEI_MAX,
-                "maxPriorityFeePerGas": 10**9,
-            }
+    def _purse(self, customer: Customer) -> Purse:
+        payment = {
+            "rail": "crypto",
+            "chain_id": CHAIN_ID,
+            "tx_hash": customer.tx_hash,
+            "asset": customer.asset,
+            "amount_base_units": str(customer.amount),
+        }
+        return Purse(
+            name=f"c{customer.number:03}",
+            payment=payment,
+            owner=customer.address,
+            amount=customer.amount,
+            left=self._owned(customer.address, customer.asset),
+            asset=customer.asset,
         )
-        return customer, self.anvil.call("eth_sendRawTransaction", signed.raw_transaction.to_0x_hex()), amount
 
     # --- the chain itself ---
 
-    def balance(self, address: str) -> int:
-        """Return what an address holds at the newest block."""
+    def owns(self, purse: Purse) -> int:
+        """Return what an owner holds at the newest block, of what they paid in."""
+        return self._owned(purse.owner, purse.asset)
+
+    def _owned(self, address: str, asset: str) -> int:
+        token = next((it for it in TOKENS if it.address == asset), None)
+        if token is not None:
+            return int(contract.at(self.anvil.call, token.contract, asset).ask("balanceOf", address))
         return int(self.anvil.call("eth_getBalance", address, "latest"), 16)
 
     def head(self) -> int:

@@ -6,14 +6,18 @@ from typing import Any, Protocol
 
 from eth_account import Account
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
 from chaos.crypto.judge import Evidence, Move, PayoutRow
 from chaos.databases import rows
 from chaos.people import CREDIT_MINOR, People
-from chaos.purses import Record
+from chaos.purses import Purse, Record
 from chaos.rpc_journal import Raw
+
+TRANSFER = keccak(text="transfer(address,uint256)")[:4]
+TRANSFER_BYTES = 4 + 2 * 32
 
 
 class Chain(Protocol):
@@ -21,7 +25,7 @@ class Chain(Protocol):
 
     wallet: str
 
-    def balance(self, address: str) -> int: ...
+    def owns(self, purse: Purse) -> int: ...
 
     def head(self) -> int: ...
 
@@ -31,11 +35,12 @@ class Chain(Protocol):
 def decoded(it: Raw) -> Move:
     """Read a signed, typed chain transaction from its bytes alone."""
     fields: Any = TypedTransaction.from_bytes(HexBytes(it.raw)).as_dict()
-    return Move(
+    return _move(
         tx_hash="0x" + keccak(hexstr=it.raw).hex(),
         nonce=int(fields["nonce"]),
         to="0x" + bytes(fields["to"]).hex(),
-        amount=int(fields["value"]),
+        wei=int(fields["value"]),
+        data=bytes(fields["data"]),
         sender=str(Account.recover_transaction(HexBytes(it.raw))),
     )
 
@@ -51,7 +56,7 @@ class AtRest:
 def at_rest(chain: Chain, records: Sequence[Record]) -> AtRest:
     """Read the chain before anything is sent again."""
     return AtRest(
-        balances={it.purse.owner: chain.balance(it.purse.owner) for it in records},
+        balances={it.purse.owner: chain.owns(it.purse) for it in records},
         nonces=[int(it["nonce"], 16) for it in chain.payouts_in(range(chain.head() + 1))],
     )
 
@@ -82,7 +87,7 @@ def collect(
         first_nonce=first_nonce,
         balances_at_rest=rest.balances,
         nonces_at_rest=rest.nonces,
-        balances={it.purse.owner: chain.balance(it.purse.owner) for it in records},
+        balances={it.purse.owner: chain.owns(it.purse) for it in records},
         moves=[_mined(it) for it in chain.payouts_in(range(chain.head() + 1))],
         signed=[decoded(it) for it in raws],
         statuses={refund: str(people.seen(refund).get("status")) for refund in refunds},
@@ -98,10 +103,19 @@ def collect(
 
 
 def _mined(it: dict[str, Any]) -> Move:
-    return Move(
+    return _move(
         tx_hash=it["hash"],
         nonce=int(it["nonce"], 16),
         to=it["to"] or "",
-        amount=int(it["value"], 16),
+        wei=int(it["value"], 16),
+        data=bytes.fromhex(it["input"].removeprefix("0x")),
         sender=it["from"],
     )
+
+
+def _move(*, tx_hash: str, nonce: int, to: str, wei: int, data: bytes, sender: str) -> Move:
+    """Read whom a chain transaction pays, and in what: a token's `transfer` names both in its data."""
+    if len(data) == TRANSFER_BYTES and data.startswith(TRANSFER) and wei == 0:
+        paid, amount = "0x" + data[16:36].hex(), int.from_bytes(data[36:])
+        return Move(tx_hash, nonce, paid, amount, sender, asset=str(to_checksum_address(to)))
+    return Move(tx_hash, nonce, to, wei, sender)

@@ -24,7 +24,7 @@ class Move:
     to: str
     amount: int
     sender: str = ""
-    succeeded: bool = True
+    asset: str = "native"
 
 
 @dataclass(frozen=True)
@@ -138,8 +138,9 @@ def _judge_chain(evidence: Evidence, told: Judgement) -> None:
     for move in evidence.moves:
         is_cancel = move.to.lower() == evidence.wallet.lower() and move.amount == 0
         purse = owed.get(move.to.lower())
-        if not is_cancel and (purse is None or move.amount != purse.amount):
-            told.breaches.append(f"nonce {move.nonce} moved {move.amount} to {move.to}, which nobody is owed")
+        if not is_cancel and (purse is None or (move.amount, move.asset) != (purse.amount, purse.asset)):
+            moved = f"{move.amount} ({move.asset})"
+            told.breaches.append(f"nonce {move.nonce} moved {moved} to {move.to}, which nobody is owed")
     used = sorted(evidence.nonces_at_rest)
     told.nonces = len(evidence.moves)
     top = max([*used, *(row.nonce for row in evidence.payouts if row.nonce is not None)], default=-1)
@@ -160,7 +161,7 @@ def judge_signatures(wallet: str, signed: Sequence[Move], stored: frozenset[str]
         if it.tx_hash not in stored:
             breaches.append(f"{it.tx_hash} (nonce {it.nonce}) was sent and is not in our database")
         if it.to.lower() != wallet.lower() or it.amount != 0:  # else it cancels a nonce
-            by_nonce[it.nonce].add((it.to.lower(), it.amount))
+            by_nonce[it.nonce].add((it.to.lower(), it.amount, it.asset))
             by_owner[it.to.lower()].add(it.nonce)
     breaches += [f"nonce {nonce} was signed for {them}" for nonce, them in by_nonce.items() if len(them) > 1]
     breaches += [

@@ -38,6 +38,9 @@ class CryptoRail:
         ("pump.sign.committed", "kill"),
         ("pump.broadcast.after", "kill"),
         ("pump.see_mined.uncommitted", "raise"),
+        ("pump.raise_fee.uncommitted", "raise"),
+        ("pump.raise_fee.committed", "kill"),
+        ("pump.see_final.committed", "kill"),
     )
 
     def __init__(self, folder: Path, *, seed: object, endpoints: int) -> None:
@@ -109,9 +112,13 @@ class CryptoRail:
             stored = stored_hashes(database_url)
         except SQLAlchemyError:
             return False  # the database is away
-        if judge_signatures(self.chain.wallet, [decoded(it) for it in raws], stored):
+        signed = [decoded(it) for it in raws]
+        if judge_signatures(self.chain.wallet, signed, stored):
             return True
-        return any(self.chain.balance(it.purse.owner) > it.purse.left + it.purse.amount for it in records)
+        owners = {it.purse.owner.lower() for it in records} | {self.chain.wallet.lower()}
+        if any(it.to.lower() not in owners for it in signed):
+            return True
+        return any(self.chain.owns(it.purse) > it.purse.left + it.purse.amount for it in records)
 
     def evidence(
         self, records: Sequence[Record], people: People, database_url: str, quiet_seconds: float | None

@@ -103,7 +103,11 @@ BREACHES: dict[str, tuple[Callable[[Evidence], dict[str, Any]], str]] = {
     ),
     "stray money": (
         lambda it: {"moves": [*it.moves, Move("0x9", 2, owner(9), 7, WALLET)]},
-        "nonce 2 moved 7 to",
+        "nonce 2 moved 7 (native) to",
+    ),
+    "paid in another asset": (
+        lambda it: {"moves": [it.moves[0], dataclasses.replace(it.moves[1], asset=owner(8))]},
+        f"nonce 1 moved 101 ({owner(8)}) to {owner(1)}, which nobody is owed",
     ),
     "a nonce that was never used": (
         with_row(PayoutRow("rf_2", 1, "unknown", 2, owner(2))),
