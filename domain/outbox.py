@@ -48,6 +48,7 @@ class StoredTransfer(SignedTransfer):
     sends: int = 0
     is_taken: bool = False
     """A node once said that it has the nonce."""
+    last_answer: SendAnswer | None = None
     first_sent_block: int | None = None
     waited_seconds: float | None = None
     """Since they were first sent."""
@@ -62,8 +63,13 @@ class StoredTransfer(SignedTransfer):
         return self.rested_seconds >= pause
 
     def is_stuck(self, view: WalletView, seconds: float, blocks: int) -> bool:
-        """Tell whether it waited so long, in time and in blocks, that its fee must be too low."""
+        """Tell whether it waited so long, in time and in blocks, that its fee must be too low.
+
+        What the wallet cannot pay for waits for money: each raise would only make it dearer.
+        """
         if self.waited_seconds is None or self.first_sent_block is None:
+            return False
+        if self.last_answer == SendAnswer.FUNDS_TOO_LOW:
             return False
         return self.waited_seconds >= seconds and view.head_block - self.first_sent_block >= blocks
 

@@ -174,6 +174,7 @@ def _stored(row: ChainTransaction, now: datetime) -> StoredTransfer:
         terms=TransferTerms.model_validate(row.terms),
         sends=row.sends,
         is_taken=row.is_taken,
+        last_answer=None if row.last_answer is None else SendAnswer(row.last_answer),
         first_sent_block=row.first_sent_block,
         waited_seconds=None if row.first_sent_at is None else (now - row.first_sent_at).total_seconds(),
         rested_seconds=None if row.last_sent_at is None else (now - row.last_sent_at).total_seconds(),

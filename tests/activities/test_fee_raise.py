@@ -4,7 +4,7 @@ import pytest
 
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus
-from domain.transfers import Transfer
+from domain.transfers import SendAnswer, Transfer
 from tests.activities.line import Line
 from tests.fakes import SENDER
 from tests.workflows.house import COIN
@@ -91,6 +91,24 @@ def test_whichever_bytes_get_into_a_block_settle_the_payout(line: Line, refund: 
     assert line.status(refund)[::2] == (RefundStatus.REFUNDED, PayoutStatus.SUCCEEDED)
     assert line.house.see(refund)["payouts"][0]["tx_hash"] == line.hashes(refund)[winner]
     assert line.chain.moved() == [(SENDER, COIN)]
+
+
+def test_what_an_empty_wallet_cannot_pay_for_is_not_made_dearer_and_goes_on_once_there_is_money(line: Line) -> None:
+    line.chain.answers = SendAnswer.FUNDS_TOO_LOW
+    refund = line.queue()
+    line.turn()
+
+    for _ in range(3):
+        line.wait()
+        line.turn()
+    assert line.chain.broadcasts == line.hashes(refund) * 4
+
+    line.chain.answers = None
+    line.wait()
+    line.turn()
+    line.wait()
+    line.turn()
+    assert len(line.stored(refund)) == 2
 
 
 def test_at_the_cap_the_old_bytes_are_sent_again_and_a_person_hears_of_it(line: Line, refund: str) -> None:
