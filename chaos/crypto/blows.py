@@ -19,6 +19,7 @@ POLL_SECONDS = 0.1
 REORG_DEPTH_MAX = 3
 SPIKE_FACTOR = 5
 GWEI = 10**9
+FEE_SECONDS = 2.0
 
 
 class ChainBlows:
@@ -27,6 +28,7 @@ class ChainBlows:
     def __init__(self, chain: Chain, seed: object, ending: threading.Event) -> None:
         self._chain, self._seed, self._ending = chain, seed, ending
         self._node = threading.Lock()  # no two blows change the node's clockwork at once
+        self._fees = threading.Lock()
         self.reorged: set[str] = set()
         """The hashes of payouts that a reorg took out of a block."""
 
@@ -56,20 +58,21 @@ class ChainBlows:
         self._fill()
 
     def keep_fees_moving(self) -> threading.Thread:
-        """Let the base fee be another one every few seconds, as on a chain that others use."""
+        """Let the base fee be another one every few seconds, as on a chain that others use.
+
+        Left alone it would sink to nothing in empty blocks, and what is signed then would wait long afterwards.
+        """
 
         def move() -> None:
             for number in range(10**6):
-                if self._ending.wait(2.0):
-                    return
                 fee = GWEI + int(GWEI * draw(self._seed, "fee", number))
-                if self._node.acquire(blocking=False):
+                with self._fees:
                     try:
                         self._chain.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(fee))
                     except OSError:
                         return  # the run ended, and the node with it
-                    finally:
-                        self._node.release()
+                if self._ending.wait(FEE_SECONDS):
+                    return
 
         thread = threading.Thread(target=move, name="fees", daemon=True)
         thread.start()
@@ -132,8 +135,9 @@ class ChainBlows:
         self._chain.make_blocks(0)
         self._await(lambda: bool(self._chain.waiting_payouts()))
         offered = max(int(it["maxFeePerGas"], 16) for it in self._chain.waiting_payouts())
-        self._chain.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(SPIKE_FACTOR * offered // 2))
-        self._chain.mine(1)
+        with self._fees:
+            self._chain.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(SPIKE_FACTOR * offered // 2))
+            self._chain.mine(1)
 
     def _drain(self) -> None:
         self._chain.anvil.call("anvil_setBalance", self._chain.wallet, hex(GWEI))
