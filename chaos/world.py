@@ -27,7 +27,7 @@ payout_look_seconds = [2, 5, 5, 5, 10, 10, 10, 10, 30, 30, 60, 600]
 wallet_block_seconds = 1
 watch_chain_seconds = 5
 fee_raise_seconds = 5
-fee_raise_blocks = 2
+fee_raise_blocks = 0
 """
 
 

@@ -3,13 +3,17 @@
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from chaos.chance import choose, draw
 from chaos.crypto.chain import WALLET_WEI, Chain
+from chaos.crypto.evidence import nonce_of
 from chaos.nemesis import Blow
 from chaos.rpc_faults import OF_TRANSPORT, RATES, SEND, STORM_FACTOR, Arm, Fault
+from chaos.rpc_journal import Raw
 from chaos.waiting import InVain
+from devstack.chain import AnvilFailed
 
 STORM_SECONDS = 8.0
 STALL_SECONDS = 5.0
@@ -39,6 +43,7 @@ class ChainBlows:
             *(Blow("block_stall", self._with_node(self._stall)) for _ in range(2)),
             Blow("mempool_drop", self._with_node(self._drop)),
             Blow("base_fee_spike", self._with_node(self._spike)),
+            Blow("older_bytes", self._with_node(self._older)),
             Blow("wallet_drained", self._with_node(self._drain)),
         ]
 
@@ -138,6 +143,26 @@ class ChainBlows:
         with self._fees:
             self._chain.anvil.call("anvil_setNextBlockBaseFeePerGas", hex(SPIKE_FACTOR * offered // 2))
             self._chain.mine(1)
+
+    def _older(self) -> None:
+        """Let a block take the first bytes of a nonce whose fee was raised since: not every pool replaces them."""
+        self._chain.make_blocks(0)
+        self._await(lambda: len(self._bytes_of_the_head()) > 1)
+        head = self._bytes_of_the_head()
+        for it in head:
+            with suppress(AnvilFailed):
+                self._chain.anvil.call("anvil_dropTransaction", it.tx_hash)
+        with self._fees, suppress(AnvilFailed):
+            self._chain.anvil.call("anvil_setNextBlockBaseFeePerGas", "0x1")
+            self._chain.anvil.call("eth_sendRawTransaction", head[0].raw)
+            self._chain.mine(1)
+        if self._chain.anvil.call("eth_getTransactionReceipt", head[0].tx_hash) is None:
+            raise InVain("the older bytes to be in a block")
+
+    def _bytes_of_the_head(self) -> list[Raw]:
+        """List all that was signed for the lowest nonce that no block holds, the oldest first."""
+        nonce = int(self._chain.anvil.call("eth_getTransactionCount", self._chain.wallet, "latest"), 16)
+        return [it for it in self._chain.proxy.journal.raws if nonce_of(it.raw) == nonce]
 
     def _drain(self) -> None:
         self._chain.anvil.call("anvil_setBalance", self._chain.wallet, hex(GWEI))

@@ -1,5 +1,6 @@
 """Collects what is judged: balances and blocks from the node itself, signed bytes from the journal, our rows."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -43,6 +44,12 @@ def decoded(it: Raw) -> Move:
         data=bytes(fields["data"]),
         sender=str(Account.recover_transaction(HexBytes(it.raw))),
     )
+
+
+@functools.cache
+def nonce_of(raw: str) -> int:
+    """Read the nonce of signed bytes."""
+    return int(TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["nonce"])
 
 
 @dataclass(frozen=True)
