@@ -93,10 +93,12 @@ class Outbox:
 
     def delay(self, queued: QueuedPayout, cause: str) -> None:
         """Tell people, once, of a payout that could not be signed for some time; it goes on being tried."""
+        # Every turn comes by here for all that wait, so what is no news must not take the turn to write.
+        with self._database.read() as session:
+            if not self._is_delayed(session, queued):
+                return
         with self._database.write() as session:
-            payout = session.get_one(Payout, (queued.refund_id, queued.attempt))
-            waited_seconds = (self._database.now() - payout.begun_at).total_seconds()
-            if payout.status == PayoutStatus.QUEUED and waited_seconds >= DELAY_TOLD_SECONDS:
+            if self._is_delayed(session, queued):
                 open_finding(
                     session,
                     self._database,
@@ -105,6 +107,11 @@ class Outbox:
                     evidence={"attempt": queued.attempt, "cause": cause[:200]},
                     refund_id=queued.refund_id,
                 )
+
+    def _is_delayed(self, session: Session, queued: QueuedPayout) -> bool:
+        payout = session.get_one(Payout, (queued.refund_id, queued.attempt))
+        waited_seconds = (self._database.now() - payout.begun_at).total_seconds()
+        return payout.status == PayoutStatus.QUEUED and waited_seconds >= DELAY_TOLD_SECONDS
 
     def stuck(self, sent: SentPayout, cause: str) -> None:
         """Tell people, once, of a payout at the head of the line whose fee cannot be raised any further."""

@@ -195,3 +195,15 @@ def test_while_the_chain_cannot_be_read_signed_bytes_are_sent_and_people_hear_of
     assert line.chain.broadcasts == [line.hashes(refund)[0]] * 2
     assert line.nonce(waiting) is None
     assert line.house.findings() == ["payout_delayed"]
+
+
+def test_what_waits_for_the_chain_takes_no_turn_to_write_while_that_is_no_news(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refund = line.queue()
+    line.chain.is_away = True
+    monkeypatch.setattr(line.house.database, "write", lambda: pytest.fail("it wrote"))
+
+    line.turn()
+
+    assert line.nonce(refund) is None
