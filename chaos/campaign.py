@@ -25,8 +25,7 @@ OPENING_THREADS = 8
 POLL_SECONDS = 1.0
 # At each crash point. A turn of a wallet passes a hundred, and one that dies is missed for seconds.
 CRASH_CHANCE = 0.0015
-# Of all that is paid: else the run shows what a calm service does. A wallet that is hit ends its turn and waits for
-# up to 15 seconds, so that much less than half is paid while a storm blows.
+# Of all that is paid: else the run shows what a calm service does. Who dies is missed for seconds, again and again.
 BEFORE_HEALING_MIN = 0.5
 
 

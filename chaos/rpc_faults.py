@@ -58,8 +58,8 @@ METHODS: Mapping[Fault, tuple[str, ...]] = {
     Fault.OTHER_CHAIN: (CHAIN_ID,),
 }
 
-# Chances of each call. A turn of a wallet asks dozens of things, and one that fails ends the turn: with many times
-# as much nothing would be paid while it storms, and the run would show nothing.
+# Chances of each call. A turn of a wallet asks dozens of things, and without a view of the chain it signs nothing:
+# with many times as much nothing would be paid while it storms, and the run would show nothing.
 RATES: Mapping[Fault, float] = {
     **dict.fromkeys(OF_TRANSPORT, 0.002),
     Fault.TIMEOUT: 0.0005,
