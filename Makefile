@@ -31,8 +31,8 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## Measure the service beside a bare workflow on the same server
-	@$(BIN)/python -m bench $(BENCH)
+bench: setup ## Measure the service beside a bare workflow, or one wallet beside its node (RAIL=crypto)
+	@$(BIN)/python -m bench $(if $(RAIL),--rail $(RAIL)) $(BENCH)
 
 chaos: setup ## Refunds under every fault at once (RAIL=crypto N=100 SEED=… DB=sqlite|postgres ENDPOINTS=1 BUG=…)
 	@$(BIN)/python -m chaos --rail $(or $(RAIL),crypto) --count $(or $(N),100) --database $(or $(DB),sqlite) \

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +19,15 @@ from rich.table import Table
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from bench import measures, recovery
+from bench import crypto, measures, recovery
 from bench.figures import Figure
 from bench.measures import Sides
 from bench.players import POLL_SECONDS_OF_MANY, Bare, Service
 from devstack.stack import Stack
+from domain.policy import Policy
 
 NAMESPACE = "default"
+FEW = 10  # below this a second decimal tells something
 WARM_UP = 8  # whole refunds of each kind that are not counted
 
 
@@ -66,11 +69,12 @@ def show(figures: Sequence[Figure], seconds: float) -> None:
     """Print the table for people and, last, one line for programs."""
     table = Table("what", "ours", "bare", "ratio", "aim", "measured by", title=f"{seconds:.0f} s on this machine")
     for it in figures:
+        ours = f"{it.ours:.2f}" if it.ours < FEW else f"{it.ours:.1f}"
         bare = f"{it.bare:.1f}" if it.bare is not None else ""
         ratio = f"{it.ratio:.2f}" if it.ratio is not None else ""
         aim = f"at most {it.aim_max}" if it.aim_max else f"at least {it.aim_min}" if it.aim_min else ""
         met = {True: " met", False: " NOT MET", None: ""}[it.is_met]
-        table.add_row(it.name, f"{it.ours:.1f} {it.unit}", bare, ratio, aim + met, it.note)
+        table.add_row(it.name, f"{ours} {it.unit}", bare, ratio, aim + met, it.note)
     Console(stderr=True, width=150).print(table)
     print(json.dumps([dataclasses.asdict(it) | {"ratio": it.ratio, "is_met": it.is_met} for it in figures]))
 
@@ -81,15 +85,28 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=64, help="interleaved pairs of each comparison")
     parser.add_argument("--sample", type=int, default=200, help="refunds that wait, to measure what waiting costs")
     parser.add_argument("--waiting", type=int, default=1000, help="refunds that wait while everything is killed")
+    parser.add_argument(
+        "--rail", choices=["card", "crypto"], default="card", help="crypto: one wallet, and no Temporal"
+    )
     options = parser.parse_args()
     began = time.monotonic()
+    figures = of_the_crypto_rail() if options.rail == "crypto" else of_the_service(options)
+    show(figures, time.monotonic() - began)
+
+
+def of_the_crypto_rail() -> list[Figure]:
+    """Measure one wallet's payouts under the published policy."""
+    return crypto.measure(Policy.parse(tomllib.loads(Path("policy.toml").read_text(encoding="utf-8"))))
+
+
+def of_the_service(options: argparse.Namespace) -> list[Figure]:
+    """Measure whole refunds on a stack of their own."""
     with (
         tempfile.TemporaryDirectory(prefix="refunds-bench-") as folder,
         Stack(Path(folder)) as stack,
         bare_worker(stack) as bare_pid,
     ):
-        figures = asyncio.run(measure(stack, bare_pid, options))
-    show(figures, time.monotonic() - began)
+        return asyncio.run(measure(stack, bare_pid, options))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ Timed = Callable[[], Awaitable[float]]
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table. `aim_max` or `aim_min` bounds the ratio, where there is an aim."""
+    """One line of the table. `aim_max` or `aim_min` bounds the ratio, or ours where there is no baseline."""
 
     name: str
     unit: str
@@ -28,11 +28,10 @@ class Figure:
     @property
     def is_met(self) -> bool | None:
         """Tell whether the aim is met; None where there is none."""
-        if self.ratio is None or (self.aim_max is None and self.aim_min is None):
+        if self.aim_max is None and self.aim_min is None:
             return None
-        return (self.aim_max is None or self.ratio <= self.aim_max) and (
-            self.aim_min is None or self.ratio >= self.aim_min
-        )
+        bounded = self.ours if self.ratio is None else self.ratio
+        return (self.aim_max is None or bounded <= self.aim_max) and (self.aim_min is None or bounded >= self.aim_min)
 
 
 async def in_pairs(count: int, ours: Timed, bare: Timed) -> list[tuple[float, float]]:

@@ -43,3 +43,8 @@ def test_an_aim_is_met_up_to_its_border_and_missed_behind_it(
     ours: float, aims: dict[str, float], is_met: bool | None
 ) -> None:
     assert Figure(name="it", unit="s", ours=ours, bare=1.0, **aims).is_met is is_met
+
+
+@pytest.mark.parametrize(("ours", "is_met"), [(6.0, True), (6.1, False)])
+def test_without_a_baseline_the_aim_bounds_the_figure_itself(ours: float, is_met: bool) -> None:
+    assert Figure(name="calls", unit="calls", ours=ours, aim_max=6).is_met is is_met
