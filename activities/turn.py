@@ -136,7 +136,7 @@ class Turn:
                 self._cannot_sign(queued, error)
 
     def _sign(self, queued: QueuedPayout, view: WalletView) -> None:
-        terms, asset = self.chain.terms(queued.outgoing), queued.outgoing.asset
+        terms, asset = self.chain.terms(queued.outgoing, view), queued.outgoing.asset
         token_balance = None if asset == NATIVE else self.chain.token_balance(asset)
         self.signing.sign(queued, terms, view, self.chain.sign, token_balance)
 

@@ -76,7 +76,8 @@ class WalletView(BaseModel):
     buried_block: int = -1
     has_code: bool = False
     reading: int = 0
-    """Which reading of the chain this is: looks that are given the same view share what they ask of its blocks."""
+    """Which reading of the chain this is: looks that are given the same view share what they ask of its blocks,
+    and transfers what they ask of fees."""
 
 
 class ForeignUse(BaseModel):

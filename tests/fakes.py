@@ -186,7 +186,7 @@ class FakeChain:
         self._answer()
         return tx_hash in self.deposits
 
-    def terms(self, outgoing: Outgoing) -> TransferTerms:
+    def terms(self, outgoing: Outgoing, view: WalletView | None = None) -> TransferTerms:
         if outgoing.to in self.refuses:
             raise NeedsOperator(StatusReason.ROUTE_UNKNOWN, "the receiver refuses the money")
         return TransferTerms(gas=21_000, max_fee_per_gas_wei=10, max_priority_fee_per_gas_wei=1)

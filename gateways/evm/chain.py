@@ -46,6 +46,8 @@ class EvmChain:
         self._signer = signer
         self._endpoints = Endpoints(settings, clock)
         self._blocks = sightings.Blocks()
+        self._receipts = sightings.Receipts()
+        self._markets = fees.Markets(settings)
         self._readings = itertools.count(1)
 
     @property
@@ -77,8 +79,11 @@ class EvmChain:
         told = self._endpoints.ask(lambda it: it.node.receipt(tx_hash) or it.node.transaction(tx_hash))
         return any(it.value is not None for it in told)
 
-    def terms(self, outgoing: Outgoing) -> TransferTerms:
-        """Quote a transfer from the wallet now. `NeedsOperator` where all say that the receiver refuses the money."""
+    def terms(self, outgoing: Outgoing, view: WalletView | None = None) -> TransferTerms:
+        """Quote a transfer from the wallet now. `NeedsOperator` where all say that the receiver refuses the money.
+
+        Transfers that are given the same view share what the endpoints tell of fees.
+        """
         try:
             checked = outgoing.model_copy(update={"to": checksummed(outgoing.to)})
         except ValueError:
@@ -90,8 +95,10 @@ class EvmChain:
                 f"{checked.to} is on the list of sanctioned addresses for {self._settings.name}.",
             )
 
+        market = self._markets.of(view.reading if view is not None else 0)
+
         def quoted(member: Member) -> TransferTerms:
-            return pricing.terms(member.endpoint, member.node, self._settings, checked)
+            return pricing.terms(member.endpoint, member.node, self._settings, checked, market(member.node))
 
         quotes = [it.value for it in self._endpoints.judged(f"whether {checked.to} can be paid", quoted)]
         # Too little gas would burn the fee and pay nobody; what is not used of too much costs nothing.
@@ -157,7 +164,8 @@ class EvmChain:
         """Look one of a payout's chain transactions up once. Not mined says nothing of whether it will be.
 
         Finality is judged by the heights of `view`, where one is given: older ones are the more careful. Receipts
-        come after the heights and blocks come last, because what stands at a final height stays there.
+        come after the heights and blocks come last, because what stands at a final height stays there. A receipt that
+        was read before is read again only where it becomes final.
         """
         if view is None:
             heights, buried = sightings.heights(self._endpoints)
@@ -165,7 +173,7 @@ class EvmChain:
         else:
             final, buried = view.final_block, view.buried_block
         holds = self._blocks.of(view.reading if view is not None else 0)
-        receipt = sightings.find_receipt(self._endpoints, tx_hash, holds)
+        receipt = self._receipts.find(self._endpoints, tx_hash, holds, final)
         return sightings.sighting(receipt, outgoing, final, buried)
 
     def foreign_use(self, nonce: int, tx_hashes: tuple[str, ...]) -> ForeignUse | None:

@@ -1,5 +1,6 @@
 """What a chain transaction pays per gas: the fee of the moment, and the raise that nodes take as a replacement."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median_low
 
@@ -41,6 +42,28 @@ def raised(terms: TransferTerms, market: Fees, caps: Fees) -> TransferTerms | No
     if not (_replaces(terms.max_fee_per_gas_wei, fee) and _replaces(terms.max_priority_fee_per_gas_wei, tip)):
         return None
     return terms.model_copy(update={"max_fee_per_gas_wei": fee, "max_priority_fee_per_gas_wei": tip})
+
+
+class Markets:
+    """Remembers what each endpoint told of fees within one reading of the chain; another reading asks anew."""
+
+    def __init__(self, settings: ChainSettings) -> None:
+        self._settings = settings
+        self._reading = 0
+        self._told: dict[str, Fees] = {}
+
+    def of(self, reading: int) -> Callable[[Node], Fees]:
+        """Return what asks and remembers for one reading; for reading 0, which is none, it only asks."""
+        if reading == 0 or reading != self._reading:
+            self._reading, self._told = reading, {}
+        told = self._told
+
+        def ask(node: Node) -> Fees:
+            if node.name not in told:
+                told[node.name] = market(node, self._settings)
+            return told[node.name]
+
+        return ask
 
 
 def market(node: Node, settings: ChainSettings) -> Fees:

@@ -1,5 +1,6 @@
 """What the endpoints show together: the wallet and its chain, and chain transactions in blocks or in none."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,6 +9,8 @@ from domain.transfers import ForeignUse, Outgoing, Sighting, WalletView
 from gateways.evm import outcomes
 from gateways.evm.agreement import Answer, Endpoints, Member
 from gateways.evm.node import Heights, Receipt
+
+RECEIPTS_KEPT_MAX = 1024  # far more than a wallet has on their way; what is forgotten is only asked for again
 
 Holds = Callable[[Member, int, str], bool]
 """Tells whether an endpoint's chain has this very block at this height."""
@@ -39,6 +42,44 @@ class Blocks:
             return True
 
         return holds
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A receipt, who showed it, and whether it was final when they did."""
+
+    receipt: Receipt
+    shown_by: frozenset[int]
+    was_final: bool
+
+
+class Receipts:
+    """Remembers the newest receipts that all endpoints showed.
+
+    While its block stands, a receipt cannot change. It is read when it is first seen and once more when it is final,
+    because that decides over money; in between, and from then on, its block alone is asked for. Who did not answer
+    when it was read is asked for it.
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+
+    def find(self, endpoints: Endpoints, tx_hash: str, holds: Holds, final: int) -> Receipt | None:
+        """Return the receipt that all endpoints show in a block of their chain; see `find_receipt`."""
+        known = self._known.get(tx_hash)
+        if known is not None and (known.was_final or known.receipt.block_number > final):
+            answers = endpoints.ask(lambda it: holds(it, known.receipt.block_number, known.receipt.block_hash))
+            if all(it.value and it.member.number in known.shown_by for it in answers):
+                return known.receipt
+        answers_of_all = find_receipt(endpoints, tx_hash, holds)
+        self._known.pop(tx_hash, None)
+        if not answers_of_all:
+            return None
+        receipt, shown_by = answers_of_all[0].value, frozenset(it.member.number for it in answers_of_all)
+        self._known[tx_hash] = _Known(receipt, shown_by, was_final=receipt.block_number <= final)
+        if len(self._known) > RECEIPTS_KEPT_MAX:
+            self._known.popitem(last=False)
+        return receipt
 
 
 @dataclass(frozen=True)
@@ -88,15 +129,15 @@ def view(endpoints: Endpoints, wallet: str, *, reading: int) -> WalletView:
     )
 
 
-def find_receipt(endpoints: Endpoints, tx_hash: str, holds: Holds) -> Receipt | None:
-    """Return the receipt that all endpoints show in a block of their chain, None where none shows one.
+def find_receipt(endpoints: Endpoints, tx_hash: str, holds: Holds) -> list[Answer[Receipt]]:
+    """Return the one receipt that all endpoints show in a block of their chain, nothing where none shows one.
 
     `TryAgain` wherever some show it and some do not: absence on one of them proves nothing.
     """
     answers = endpoints.ask(lambda member: _canonical(member, tx_hash, holds))
     shown = [Answer(it.member, it.value) for it in answers if it.value is not None]
     if not shown:
-        return None
+        return []
     first = shown[0].value
     absent = [it.member for it in answers if it.value is None]
     if absent:
@@ -104,7 +145,7 @@ def find_receipt(endpoints: Endpoints, tx_hash: str, holds: Holds) -> Receipt | 
     if any(it.value != first for it in shown):
         what = f"what became of chain transaction {tx_hash}"
         raise endpoints.disagreement(what, {it.member: _told(it.value) for it in shown})
-    return first
+    return shown
 
 
 def _canonical(member: Member, tx_hash: str, holds: Holds) -> Receipt | None:

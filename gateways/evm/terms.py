@@ -14,9 +14,11 @@ GAS_ROOM_PERCENT = 20  # a receiver's code may take another path when it really 
 FEE_WAIT_SECONDS = 60.0
 
 
-def terms(endpoint: Endpoint, node: Node, settings: ChainSettings, outgoing: Outgoing) -> TransferTerms:
+def terms(
+    endpoint: Endpoint, node: Node, settings: ChainSettings, outgoing: Outgoing, market: fees.Fees
+) -> TransferTerms:
     """Quote one transfer from the wallet; a token is first asked whether it would pay at all."""
-    market, caps = fees.market(node, settings), fees.caps(settings)
+    caps = fees.caps(settings)
     if market.max_fee_per_gas_wei > caps.max_fee_per_gas_wei:
         raise TryAgain(
             f"Gas on {settings.name} costs {market.max_fee_per_gas_wei} wei now, above the cap of "
@@ -53,7 +55,8 @@ def _gas(endpoint: Endpoint, node: Node, settings: ChainSettings, outgoing: Outg
             f"Paying the address that sent the deposit takes {estimate} gas on {settings.name}, "
             f"above the cap of {cap}.",
         )
-    if estimate == PLAIN_TRANSFER_GAS and node.code(outgoing.to) == "0x":
+    if estimate == PLAIN_TRANSFER_GAS:
+        # Just what every transfer costs: the receiver has no code, or code that ends at once and knows no other path.
         return estimate
     return min(-(-estimate * (100 + GAS_ROOM_PERCENT) // 100), cap)
 

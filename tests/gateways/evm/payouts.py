@@ -13,6 +13,7 @@ from tests.gateways.evm.local_chain import DEPOSIT_WEI
 REVERTS = "0x60006000fd"
 # Writes one storage slot when paid: more gas than a plain transfer, as a contract wallet needs.
 KEEPS_COUNT = "0x4360005500"
+STOPS = "0x00"
 BURNS = "0x5b600056"
 DELEGATION = "0xef0100" + 20 * "11"
 

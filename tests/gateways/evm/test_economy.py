@@ -4,6 +4,7 @@ from collections import Counter
 
 import pytest
 
+from devstack.chain import depositor, wallet
 from gateways.evm.chain import EvmChain
 from gateways.evm.node import CHAIN_ID_SECONDS
 from gateways.evm.signer import KeystoreSigner
@@ -14,6 +15,7 @@ from tests.gateways.evm.unreliable import UnreliableEndpoint
 
 PAYOUTS = 4
 SEND, RECEIPT, BLOCK = "eth_sendRawTransaction", "eth_getTransactionReceipt", "eth_getBlockByNumber"
+ESTIMATE, FEES = "eth_estimateGas", "eth_feeHistory"
 
 
 @pytest.fixture
@@ -45,7 +47,35 @@ def test_one_view_serves_a_whole_turn_and_costs_six_calls(
     assert asked(unreliable) == {BLOCK: 2, "eth_getTransactionCount": 3, "eth_getBalance": 1}
 
 
-def test_payouts_of_a_block_are_followed_to_their_end_with_four_calls_each(
+def test_quotes_of_a_turn_take_one_call_each_and_share_what_is_told_of_fees(
+    counted: EvmChain, unreliable: UnreliableEndpoint, local: LocalChain
+) -> None:
+    view = counted.view()
+    asked(unreliable)
+
+    for _ in range(PAYOUTS):
+        counted.terms(outgoing(), view)
+
+    assert asked(unreliable) == {ESTIMATE: PAYOUTS, FEES: 1}
+
+
+def test_fees_of_an_older_view_are_not_remembered_for_a_newer_one_nor_without_one(
+    counted: EvmChain, unreliable: UnreliableEndpoint, local: LocalChain
+) -> None:
+    old = counted.terms(outgoing(), counted.view())
+    local.call("anvil_setNextBlockBaseFeePerGas", hex(2 * old.max_fee_per_gas_wei))
+    local.mine()
+
+    new = counted.terms(outgoing(), counted.view())
+    asked(unreliable)
+    without = [counted.terms(outgoing()) for _ in range(2)]
+
+    assert new.max_fee_per_gas_wei > 2 * old.max_fee_per_gas_wei
+    assert without == [new, new]
+    assert asked(unreliable)[FEES] == 2
+
+
+def test_payouts_of_a_block_are_followed_to_their_end_with_three_calls_each(
     counted: EvmChain, unreliable: UnreliableEndpoint, local: LocalChain
 ) -> None:
     local.finalize()
@@ -69,10 +99,10 @@ def test_payouts_of_a_block_are_followed_to_their_end_with_four_calls_each(
         last = [counted.look(outgoing(), it.tx_hash, view) for it in signed]
 
     assert all(it.succeeded and it.is_buried for it in last)
-    assert asked(unreliable) - views == {SEND: PAYOUTS, RECEIPT: 3 * PAYOUTS, BLOCK: 3}
+    assert asked(unreliable) - views == {SEND: PAYOUTS, RECEIPT: 2 * PAYOUTS, BLOCK: 3}
 
 
-def test_look_without_a_view_asks_for_heights_and_block_each_time(
+def test_look_without_a_view_asks_for_heights_and_block_each_time_and_for_no_receipt_twice(
     counted: EvmChain, unreliable: UnreliableEndpoint, local: LocalChain
 ) -> None:
     tx_hash = local.pay()
@@ -81,7 +111,34 @@ def test_look_without_a_view_asks_for_heights_and_block_each_time(
 
     counted.look(outgoing(), tx_hash)
 
-    assert asked(unreliable) == {RECEIPT: 1, BLOCK: 3}
+    assert asked(unreliable) == {BLOCK: 3}
+
+
+def test_receipt_is_read_anew_where_it_becomes_final_because_that_decides(
+    counted: EvmChain, unreliable: UnreliableEndpoint, local: LocalChain
+) -> None:
+    tx_hash, moved = local.pay(to=depositor().address, sender=wallet().address), outgoing()
+    receipt = local.call(RECEIPT, tx_hash)
+    unreliable.answers(RECEIPT, receipt | {"status": "0x0"})
+    early = counted.look(moved, tx_hash, counted.view())
+    unreliable.faults.clear()
+    local.finalize()
+
+    late = counted.look(moved, tx_hash, counted.view())
+
+    assert (early.succeeded, early.is_final) == (False, False)
+    assert (late.succeeded, late.is_final) == (True, True)
+
+
+def test_final_receipt_is_forgotten_with_its_block(
+    counted: EvmChain, unreliable: UnreliableEndpoint, local: LocalChain
+) -> None:
+    tx_hash = local.pay()
+    local.finalize()
+    assert counted.look(outgoing(), tx_hash, counted.view()).is_final
+    local.call("anvil_reorg", FINALITY_BLOCKS + 1, [])
+
+    assert not counted.look(outgoing(), tx_hash, counted.view()).is_mined
 
 
 def test_block_of_an_older_view_is_not_remembered_for_a_newer_one(

@@ -12,7 +12,7 @@ from domain.errors import InvalidRequest, NeedsOperator, TryAgain
 from gateways.evm.chain import EvmChain
 from gateways.evm.signer import KeystoreSigner
 from tests.gateways.evm.local_chain import DEPOSIT_WEI, LocalChain, chain_settings
-from tests.gateways.evm.payouts import BURNS, KEEPS_COUNT, REVERTS, outgoing
+from tests.gateways.evm.payouts import BURNS, KEEPS_COUNT, REVERTS, STOPS, outgoing, transfer
 from tests.gateways.evm.unreliable import UnreliableEndpoint
 
 
@@ -37,6 +37,22 @@ def test_receiver_with_code_gets_a_fifth_more_gas_than_it_used(
 
     assert estimate > 21_000
     assert chain.terms(outgoing(receiver)).gas == -(-estimate * 6 // 5)
+
+
+def test_receiver_whose_code_takes_no_gas_can_be_paid_with_that_of_a_plain_transfer(
+    receiver: str, chain_behind: EvmChain, unreliable: UnreliableEndpoint, local: LocalChain
+) -> None:
+    local.set_code(receiver, STOPS)
+    unreliable.answers("eth_estimateGas", hex(21_000))
+    terms = chain_behind.terms(outgoing(receiver))
+    before = local.balance(receiver)
+
+    signed = chain_behind.sign(transfer(chain_behind, to=receiver, terms=terms))
+    chain_behind.broadcast(signed.raw)
+    local.mined_in(signed.tx_hash)
+
+    assert terms.gas == 21_000
+    assert local.balance(receiver) - before == DEPOSIT_WEI
 
 
 def test_room_for_gas_ends_at_the_cap(receiver: str, signer: KeystoreSigner, local: LocalChain) -> None:
