@@ -102,7 +102,7 @@ class EvmChain:
 
         quotes = [it.value for it in self._endpoints.judged(f"whether {checked.to} can be paid", quoted)]
         # Too little gas would burn the fee and pay nobody; what is not used of too much costs nothing.
-        return quotes[0].model_copy(update={"gas": max(it.gas for it in quotes)})
+        return fees.middling(quotes).model_copy(update={"gas": max(it.gas for it in quotes)})
 
     def view(self) -> WalletView:
         """Read the wallet and its chain, for all payouts of a turn; `nonce_finalized` counts the last final block."""
@@ -122,7 +122,7 @@ class EvmChain:
     def raised(self, terms: TransferTerms) -> TransferTerms | None:
         """Return terms that replace these at every node; None at the cap, where the old bytes go on being sent."""
         markets = self._endpoints.ask(lambda it: fees.market(it.node, self._settings))
-        return fees.raised(terms, markets[0].value, fees.caps(self._settings))
+        return fees.raised(terms, fees.middling([it.value for it in markets]), fees.caps(self._settings))
 
     def sign(self, transfer: Transfer) -> SignedTransfer:
         """Sign once; store the bytes before they are sent. Asks no endpoint."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from domain.payments import ChainEvidence, ChainPayment, CodeKind, Settlement, TraceKind
+from gateways.evm.reasons import SENDER_IS_CUSTODIAL
 
 # What a node may simply not know: old state without an archive, and traces. All else is the same for every node.
 _MAY_BE_UNKNOWN: dict[str, object] = dict.fromkeys(
@@ -38,6 +39,8 @@ def agreed(payments: Sequence[ChainPayment]) -> ChainPayment | None:
     hold = dict.fromkeys(code for payment in (best, *payments) for code in payment.hold)
     evidence = best.evidence.model_copy(update={"endpoints": len(payments)})
     told: dict[str, object] = {"evidence": evidence, "hold": tuple(hold)}
+    if any(SENDER_IS_CUSTODIAL in payment.review for payment in payments):  # one that counts less must not hide it
+        told["review"] = tuple(dict.fromkeys((*best.review, SENDER_IS_CUSTODIAL)))
     if best.evidence.trace is not None and len(informed) == 1 < len(payments):
         told["sender"] = None  # a trace that nobody else can bear out may be shown, and names no payee
     return best.model_copy(update=told)

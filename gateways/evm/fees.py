@@ -1,8 +1,9 @@
 """What a chain transaction pays per gas: the fee of the moment, and the raise that nodes take as a replacement."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median_low
+from typing import Protocol, TypeVar
 
 from domain.transfers import TransferTerms
 from gateways.evm.node import FeeHistory, Node
@@ -42,6 +43,21 @@ def raised(terms: TransferTerms, market: Fees, caps: Fees) -> TransferTerms | No
     if not (_replaces(terms.max_fee_per_gas_wei, fee) and _replaces(terms.max_priority_fee_per_gas_wei, tip)):
         return None
     return terms.model_copy(update={"max_fee_per_gas_wei": fee, "max_priority_fee_per_gas_wei": tip})
+
+
+class _Priced(Protocol):
+    """What costs something for each gas."""
+
+    @property
+    def max_fee_per_gas_wei(self) -> int: ...
+
+
+P = TypeVar("P", bound=_Priced)
+
+
+def middling(quotes: Sequence[P]) -> P:
+    """Return the middle one, of two the lower: one endpoint alone must not drive what we pay up to the cap."""
+    return sorted(quotes, key=lambda it: it.max_fee_per_gas_wei)[(len(quotes) - 1) // 2]
 
 
 class Markets:

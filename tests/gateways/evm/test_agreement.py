@@ -255,3 +255,16 @@ def test_endpoints_on_different_branches_decide_nothing(local: LocalChain, signe
         for ask in (chain.view, lambda: chain.look(outgoing(), tx_hash)):
             with pytest.raises(EndpointsDisagree):
                 ask()
+
+
+def test_fees_that_one_drives_up_are_not_offered(
+    chain_of_two: EvmChain, liar: UnreliableEndpoint, chain: EvmChain
+) -> None:
+    honest = chain.terms(outgoing())
+    liar.answers("eth_feeHistory", {"baseFeePerGas": [hex(10**9)] * 6, "reward": [[hex(400 * 10**9)]] * 5})
+
+    offered, raised = chain_of_two.terms(outgoing()), chain_of_two.raised(honest)
+
+    assert offered == honest
+    assert raised is not None
+    assert raised.max_fee_per_gas_wei < 2 * honest.max_fee_per_gas_wei

@@ -123,3 +123,17 @@ def test_what_forbids_a_payment_counts_whoever_says_it() -> None:
 
     assert together is not None
     assert together.hold == ("sender_is_frozen",)
+
+
+def test_keeper_that_one_endpoint_alone_recognises_stays_a_matter_for_a_person() -> None:
+    knows_less = FINAL.model_copy(
+        update={
+            "review": ("sender_is_custodial",),
+            "evidence": SEEN.model_copy(update={"code_then": CodeKind.FORGOTTEN, "sender_nonce": 9000}),
+        }
+    )
+
+    together = agreed([FINAL, knows_less])
+
+    assert together is not None
+    assert together.review == ("sender_is_custodial",)
