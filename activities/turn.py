@@ -46,8 +46,9 @@ class Turn:
             self.unread = f"{self.key.wallet} is not the wallet of chain {self.key.chain_id} any more"
             logger.error("wallet.unknown", extra={"chain_id": self.key.chain_id, "wallet": self.key.wallet})
             return
+        is_for_signing = self._has_waiting()
         try:
-            view = self.chain.view()
+            view = self.chain.view(for_signing=is_for_signing)
             # Code can come to an address at any time, so it is asked for now and then, like at the start.
             has_code = self._is_full and self.chain.wallet_has_code()
             self.view = view.model_copy(update={"has_code": has_code})
@@ -219,6 +220,9 @@ class Turn:
     @property
     def _is_full(self) -> bool:
         return self.key.turn % LOOK_AT_ALL_TURNS == 0
+
+    def _has_waiting(self) -> bool:
+        return any(not it.is_over_limit for it in self.outbox.queued(self.key.chain_id, self.key.wallet))
 
     def _sent(self) -> list[SentPayout]:
         return self.outbox.sent(self.key.chain_id, self.key.wallet)

@@ -75,6 +75,8 @@ class WalletView(BaseModel):
     final_block: int = -1
     buried_block: int = -1
     has_code: bool = False
+    is_for_signing: bool = True
+    """Whether pool and balance were asked for. Where not, `nonce_pending` and balance say nothing."""
     reading: int = 0
     """Which reading of the chain this is: looks that are given the same view share what they ask of its blocks,
     and transfers what they ask of fees."""

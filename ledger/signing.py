@@ -45,6 +45,8 @@ class Signing:
             payout = session.get_one(Payout, (queued.refund_id, queued.attempt))
             if payout.chain_id is None or payout.wallet is None:
                 raise ValueError("a card payout has no place in the outbox")
+            if not view.is_for_signing:
+                return None  # it came after the view, which then shows neither pool nor balance
             wallet = _wallet_of(session, payout.chain_id, payout.wallet, view)
             if wallet is None or payout.status != PayoutStatus.QUEUED:
                 return None

@@ -191,7 +191,7 @@ class FakeChain:
             raise NeedsOperator(StatusReason.ROUTE_UNKNOWN, "the receiver refuses the money")
         return TransferTerms(gas=21_000, max_fee_per_gas_wei=10, max_priority_fee_per_gas_wei=1)
 
-    def view(self) -> WalletView:
+    def view(self, *, for_signing: bool = True) -> WalletView:
         self._answer()
         if self.disputes:
             raise EndpointsDisagree("the chain", self.disputes, {1: "yes", 2: "no"})
@@ -199,10 +199,11 @@ class FakeChain:
         latest = max([self.nonce, *([] if self.hides_counts else used)])
         final = self.head if self.final is None else self.final
         return WalletView(
-            nonce_pending=latest + self.in_pool,
+            nonce_pending=latest + (self.in_pool if for_signing else 0),
             nonce_latest=latest,
             nonce_finalized=self.nonce_finalized,
-            balance_base_units=self.balance,
+            balance_base_units=self.balance if for_signing else 0,
+            is_for_signing=for_signing,
             head_block=self.head,
             final_block=final,
             buried_block=final,

@@ -104,9 +104,13 @@ class EvmChain:
         # Too little gas would burn the fee and pay nobody; what is not used of too much costs nothing.
         return fees.middling(quotes).model_copy(update={"gas": max(it.gas for it in quotes)})
 
-    def view(self) -> WalletView:
-        """Read the wallet and its chain, for all payouts of a turn; `nonce_finalized` counts the last final block."""
-        return sightings.view(self._endpoints, self._settings.wallet, reading=next(self._readings))
+    def view(self, *, for_signing: bool = True) -> WalletView:
+        """Read the wallet and its chain, for all payouts of a turn; `nonce_finalized` counts the last final block.
+
+        One that is not for signing asks less, and no nonce is assigned by it.
+        """
+        reading = next(self._readings)
+        return sightings.view(self._endpoints, self._settings.wallet, reading=reading, for_signing=for_signing)
 
     def wallet_has_code(self) -> bool:
         """Tell whether code stands at the wallet, or a delegation to code (EIP-7702): it might spend by itself."""

@@ -97,8 +97,10 @@ def heights(endpoints: Endpoints) -> tuple[Heights, int]:
     return lowest, min(it.buried for it in answers)
 
 
-def view(endpoints: Endpoints, wallet: str, *, reading: int) -> WalletView:
+def view(endpoints: Endpoints, wallet: str, *, reading: int, for_signing: bool = True) -> WalletView:
     """Read the wallet; what is final must be the same everywhere, what is younger may differ.
+
+    Pool and balance matter only to whoever assigns a nonce, so otherwise they are not asked for.
 
     Who is not only behind but on another chain's branch shows another block at a height that is final for all.
     """
@@ -110,6 +112,8 @@ def view(endpoints: Endpoints, wallet: str, *, reading: int) -> WalletView:
         node = member.node
         final = node.transaction_count(wallet, hex(lowest.final)) if lowest.final >= 0 else 0
         latest = node.transaction_count(wallet, "latest")
+        if not for_signing:
+            return _Counts(final, latest, latest, 0)
         return _Counts(final, latest, node.transaction_count(wallet, "pending"), node.balance(wallet))
 
     answers = endpoints.ask(counts)
@@ -125,6 +129,7 @@ def view(endpoints: Endpoints, wallet: str, *, reading: int) -> WalletView:
         head_block=lowest.head,
         final_block=lowest.final,
         buried_block=buried,
+        is_for_signing=for_signing,
         reading=reading,
     )
 

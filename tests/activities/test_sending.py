@@ -1,15 +1,48 @@
 """Sending: one nonce after the other, the same bytes again while no block has them, nothing that was not stored."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import pytest
 
 from domain.outbox import IN_FLIGHT_MAX
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus, StatusReason
-from domain.transfers import ForeignUse, SendAnswer
+from domain.transfers import ForeignUse, SendAnswer, WalletView
 from ledger.tables import ChainTransaction
 from tests.activities.line import Line
-from tests.fakes import SENDER
-from tests.workflows.house import COIN
+from tests.activities.steps import Steps
+from tests.fakes import SENDER, FakeChain
+from tests.workflows.house import COIN, House
+
+
+@dataclass
+class BusyChain(FakeChain):
+    """Something happens just after the wallet was looked at."""
+
+    then: Callable[[], object] | None = None
+
+    def view(self, *, for_signing: bool = True) -> WalletView:
+        found = super().view(for_signing=for_signing)
+        then, self.then = self.then, None
+        if then is not None:
+            then()
+        return found
+
+
+def test_a_payout_that_came_after_the_view_gets_its_nonce_by_the_next_one(house: House) -> None:
+    refunds: list[str] = []
+    chain = BusyChain(mines_at_once=False)
+    line = Line(Steps(house, chain))
+    chain.then = lambda: refunds.append(line.queue())
+
+    line.turn(1)
+    late = line.nonce(refunds[0])
+    findings = house.findings()
+    line.turn(2)
+
+    assert (late, findings) == (None, [])
+    assert line.nonce(refunds[0]) == 0
 
 
 def test_nonces_are_sent_in_their_order(line: Line) -> None:

@@ -90,6 +90,14 @@ def test_nonces_follow_each_other_without_a_gap(scene: Scene) -> None:
     assert [it.nonce for it in scene.outbox.sent(CHAIN_ID, WALLET)] == [5, 6, 7]
 
 
+def test_nothing_is_signed_by_a_view_that_does_not_show_pool_and_balance(scene: Scene, refund: str) -> None:
+    view = wallet_view().model_copy(update={"is_for_signing": False})
+
+    assert scene.sign(refund, view) is None
+    assert scene.payout(refund).nonce is None
+    assert scene.sign(refund, wallet_view()) is not None
+
+
 def test_signing_a_second_time_signs_nothing(scene: Scene, refund: str) -> None:
     (waiting,) = scene.outbox.queued(CHAIN_ID, WALLET)
     scene.signing.sign(waiting, TERMS, wallet_view(), sign)

@@ -47,6 +47,20 @@ def test_one_view_serves_a_whole_turn_and_costs_six_calls(
     assert asked(unreliable) == {BLOCK: 2, "eth_getTransactionCount": 3, "eth_getBalance": 1}
 
 
+def test_view_that_nothing_is_signed_by_costs_four_calls_and_says_what_it_is(
+    counted: EvmChain, unreliable: UnreliableEndpoint, local: LocalChain
+) -> None:
+    local.finalize()
+    whole = counted.view()
+    asked(unreliable)
+
+    view = counted.view(for_signing=False)
+
+    assert asked(unreliable) == {BLOCK: 2, "eth_getTransactionCount": 2}
+    assert (whole.is_for_signing, view.is_for_signing) == (True, False)
+    assert (view.nonce_finalized, view.nonce_latest) == (whole.nonce_finalized, whole.nonce_latest)
+
+
 def test_quotes_of_a_turn_take_one_call_each_and_share_what_is_told_of_fees(
     counted: EvmChain, unreliable: UnreliableEndpoint, local: LocalChain
 ) -> None:
