@@ -105,7 +105,9 @@ class Sightings:
         row = cases.get(session, payout.refund_id)
         payout.block_number = None
         mine = (ChainTransaction.refund_id == payout.refund_id) & (ChainTransaction.attempt == payout.attempt)
-        session.execute(update(ChainTransaction).where(mine).values(last_sent_at=None))  # due again at once
+        # Its bytes are due again at once, as they are: only a new wait for a block is a reason to raise their fee.
+        anew = {"first_sent_at": None, "first_sent_block": None, "last_sent_at": None}
+        session.execute(update(ChainTransaction).where(mine).values(anew))
         if payout.status == PayoutStatus.SUCCEEDED:
             cases.reopen_hold(session, self._database, row)
             outcome = PayoutOutcome(status=PayoutStatus.UNKNOWN, reason=StatusReason.PAYOUT_REORGED)

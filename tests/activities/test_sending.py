@@ -93,6 +93,7 @@ def test_a_payout_that_left_its_block_is_sent_again_at_once_with_the_same_bytes(
     line.turn()
     assert line.status(refund)[2] == PayoutStatus.PENDING
 
+    line.wait()
     line.chain.reorg(tx_hash)
     line.turn()
 
