@@ -5,10 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from chaos.rpc_proxy import RpcProxy
+from devstack.chain import Anvil, anvil_command, free_port, wallet
+from devstack.keystore import write_keystore
 from domain.policy import Policy
+from gateways.evm.signer import KeystoreSigner
 from ledger.database import Database
 from tests.activities.line import Line
 from tests.activities.steps import Steps
+from tests.activities.till import Town
 from tests.workflows.house import Clock, House, make_policy, write_schema
 
 
@@ -41,3 +46,28 @@ def steps(house: House) -> Steps:
 @pytest.fixture
 def line(steps: Steps) -> Line:
     return Line(steps)
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[Anvil]:
+    """One node for all tests of a module."""
+    port = free_port()
+    with Anvil(anvil_command(port, None, block_time_seconds=None, slots_in_an_epoch=1), port) as anvil:
+        yield anvil
+
+
+@pytest.fixture
+def town(node: Anvil) -> Iterator[Town]:
+    """The node with nothing in it but the accounts of its beginning, and two endpoints in front of it."""
+    with RpcProxy(node.url, endpoints=2, rates={}, send_rates={}, hang_seconds=0.1) as proxy:
+        town = Town(node, proxy)
+        town.begin_anew()
+        yield town
+
+
+@pytest.fixture(scope="module")
+def signer(tmp_path_factory: pytest.TempPathFactory) -> KeystoreSigner:
+    folder = tmp_path_factory.mktemp("keystore")
+    keystore, password = folder / "wallet.json", folder / "wallet.password"
+    write_keystore(keystore, password, bytes(wallet().key), "correct horse")
+    return KeystoreSigner(keystore, password, wallet().address)

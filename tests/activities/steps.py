@@ -9,7 +9,7 @@ from activities.card import CardActivities
 from activities.cases import CaseActivities
 from activities.crypto import CryptoActivities
 from activities.outbox import Chain
-from activities.payments import PaymentActivities, PaymentReader
+from activities.payments import ChainPayments, PaymentActivities, PaymentReader
 from domain.refunds import RefundStatus, StatusReason
 from domain.runs import Attend, OpenRefund, PayoutKey, ReadRecords, RefundKey, Remind, WalletKey
 from ledger.checking import Checking
@@ -39,8 +39,8 @@ class NoWalletRuns:
 class Steps:
     """Each method is one step of a refund, run as an activity."""
 
-    def __init__(self, house: House, chain: Chain | None = None) -> None:
-        """The wallet pays on `chain` where one is given, else on the house's."""
+    def __init__(self, house: House, chain: Chain | None = None, deposits: ChainPayments | None = None) -> None:
+        """The wallet pays on `chain` and deposits are read from `deposits`, else both are the house's."""
         self.house = house
         database, policy = house.database, house.policy
         self._checking = checking = Checking(database, policy)
@@ -54,7 +54,7 @@ class Steps:
             messages=Messages(database),
             policy=policy,
         )
-        reader = PaymentReader(house.card, {CHAIN_ID: house.chain})
+        reader = PaymentReader(house.card, {CHAIN_ID: deposits or house.chain})
         self._payments = PaymentActivities(reader=reader, checking=checking, payouts=payouts, progress=progress)
         self._cards = CardActivities(processor=house.card, payouts=payouts)
         self._crypto = CryptoActivities(
