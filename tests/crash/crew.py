@@ -133,9 +133,24 @@ class Crew:
             elif not line.name.endswith(".over"):
                 shot.redone_at = shot.redone_at or line.at
         if line.shot is not None:
-            self.shots.append(Shot(line))
+            shot = Shot(line)
+            shot.taken_over = self._already_at(shot)
+            self.shots.append(shot)
             if line.shot == Mode.STOP:
                 self._start_one()
+
+    def _already_at(self, shot: Shot) -> Line | None:
+        """Return where another worker had begun the step before it was hit: its beats came late on a busy machine."""
+        since: dict[int, Line] = {}
+        for line in self.arms.journal():
+            if line.at > shot.line.at or not shot.concerns(line):
+                continue
+            if line.name.endswith(".begun"):
+                since[line.pid] = line
+            elif line.name.endswith(".over"):
+                since.pop(line.pid, None)
+        mine = since.pop(shot.line.pid, shot.line)
+        return next((line for line in since.values() if line.at > mine.at), None)
 
     def _wake_if_due(self, shot: Shot) -> None:
         shot.is_over |= shot.line.pid not in self.running
