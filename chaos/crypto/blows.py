@@ -33,8 +33,8 @@ class ChainBlows:
         self._chain, self._seed, self._ending = chain, seed, ending
         self._node = threading.Lock()  # no two blows change the node's clockwork at once
         self._fees = threading.Lock()
-        self.reorged: set[str] = set()
-        """The hashes of payouts that a reorg took out of a block."""
+        self.reorged: set[int] = set()
+        """The nonces of payouts that a reorg took out of a block; they may come back under bytes with another fee."""
 
     def against_chain(self) -> list[Blow]:
         """Return the blows against the chain itself."""
@@ -121,7 +121,7 @@ class ChainBlows:
         self._chain.anvil.call("anvil_reorg", depth, again)
         # An older state is back, and a wallet that was drained and filled since would be empty again.
         self._fill()
-        self.reorged |= {it["hash"] for it in lost}
+        self.reorged |= {int(it["nonce"], 16) for it in lost}
 
     def _stall(self) -> None:
         self._chain.make_blocks(0)

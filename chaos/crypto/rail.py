@@ -150,6 +150,6 @@ class CryptoRail:
         missing = [f"the fault {fault}" for fault in planned if not fired[str(fault)]]
         if not any(len(it.fates) > 1 for it in raws):
             missing.append("a payout that was sent twice")
-        if not self._blows.reorged & {move.tx_hash for move in evidence.moves}:
+        if not self._blows.reorged & {move.nonce for move in evidence.moves}:
             missing.append("a payout that left its block and came back")
         return missing
