@@ -34,6 +34,7 @@ from domain.reconciliation import (
     compare_card_payout,
     compare_card_refund,
     compare_chain_payout,
+    compare_deposit,
     judge_stray_transfer,
 )
 from domain.transfers import WalletView
@@ -60,6 +61,8 @@ class ChainBooks(Protocol):
     def read_transfer(self, tx_hash: str) -> SentTransfer | None: ...
 
     def find_transfer(self, nonce: int) -> SentTransfer | None: ...
+
+    def stands(self, tx_hash: str) -> bool: ...
 
 
 class Booked(Protocol):
@@ -236,6 +239,8 @@ class BooksActivities:
             now = next((it for it in deposit.payouts if it.attempt == payout.attempt), payout)
             is_nonce_used = now.nonce is not None and now.nonce < nonce_finalized
             judgement = compare_chain_payout(now, deposit, landed, moment, is_nonce_used=is_nonce_used)
+            if judgement is None and deposit.payment_tx_hash is not None:
+                judgement = compare_deposit(now, deposit, stands=chain.stands(deposit.payment_tx_hash))
             if not isinstance(judgement, Difference):
                 return judgement
         return judgement

@@ -20,6 +20,7 @@ class DifferenceKind(StrEnum):
     DESTINATION_DIFFERS = "destination_differs"
     PAID_TWICE = "paid_twice"
     UNOWNED_PAYMENT = "unowned_payment"
+    DEPOSIT_GONE = "deposit_gone"
     HOLD_WITHOUT_REFUND = "hold_without_refund"
     REFUND_WITHOUT_PROGRESS = "refund_without_progress"
     BOOKS_UNBALANCED = "books_unbalanced"
@@ -105,6 +106,7 @@ class BookedDeposit:
     deposit_id: str
     refund_id: str | None
     payouts: tuple[BookedPayout, ...]
+    payment_tx_hash: str | None = None
 
     def paid_besides(self, payout: BookedPayout | None) -> BookedPayout | None:
         """Find another payout that is paid by our books."""

@@ -43,6 +43,7 @@ class FindingKind(StrEnum):
     DESTINATION_DIFFERS = "destination_differs"
     PAID_TWICE = "paid_twice"
     UNOWNED_PAYMENT = "unowned_payment"
+    DEPOSIT_GONE = "deposit_gone"
     HOLD_WITHOUT_REFUND = "hold_without_refund"
     REFUND_WITHOUT_PROGRESS = "refund_without_progress"
     BOOKS_UNBALANCED = "books_unbalanced"
@@ -189,6 +190,7 @@ _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.DESTINATION_DIFFERS: (Remedy.STOP_RAIL, Remedy.SEEK_MONEY, Remedy.SECURE_WALLET),
     FindingKind.PAID_TWICE: (Remedy.STOP_RAIL, Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),
     FindingKind.UNOWNED_PAYMENT: (Remedy.STOP_RAIL, Remedy.SEEK_MONEY, Remedy.SECURE_WALLET),
+    FindingKind.DEPOSIT_GONE: (Remedy.STOP_RAIL, Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),
     FindingKind.HOLD_WITHOUT_REFUND: (Remedy.MEND_BOOKS,),
     FindingKind.REFUND_WITHOUT_PROGRESS: (Remedy.WAKE_RUN, Remedy.MEND_PROVIDER),
     FindingKind.BOOKS_UNBALANCED: (Remedy.MEND_BOOKS,),

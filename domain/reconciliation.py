@@ -1,6 +1,7 @@
 """The rules of reconciliation: what books, card processor and chain say of the same money, compared."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -95,6 +96,14 @@ def compare_chain_payout(
     if payout.status in MAY_STILL_LAND and moment.is_young(payout.updated_at):
         return UnderWay(payout.refund_id, late.key)
     return late if payout.status != PayoutStatus.SUCCEEDED or not payout.is_booked else None
+
+
+def compare_deposit(payout: BookedPayout, deposit: BookedDeposit, *, stands: bool) -> Judgement:
+    """Judge what a chain payout pays back: a payment that no block holds any more was paid back out of our pocket."""
+    if stands or payout.status in DEAD:
+        return None
+    gone = _of(DifferenceKind.DEPOSIT_GONE, payout, subject=f"deposit/{deposit.deposit_id}")
+    return replace(gone, evidence={**gone.evidence, "payment_tx_hash": deposit.payment_tx_hash})
 
 
 def judge_stray_transfer(

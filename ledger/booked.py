@@ -211,11 +211,13 @@ def _deposits(session: Session, ids: Sequence[str]) -> dict[str, BookedDeposit]:
         select(Refund.deposit_id, Refund.id).where(Refund.deposit_id.in_(ids)).order_by(Refund.created_at)
     )
     latest = dict(asked.all())
+    payments = dict(session.execute(select(Deposit.id, Deposit.tx_hash).where(Deposit.id.in_(ids))).all())
     return {
         it: BookedDeposit(
             deposit_id=it,
             refund_id=latest.get(it),
             payouts=tuple(payout for payout in payouts if payout.deposit_id == it),
+            payment_tx_hash=payments.get(it),
         )
         for it in ids
     }

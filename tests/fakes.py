@@ -281,6 +281,9 @@ class FakeChain:
         mine = (tx_hash for tx_hash in self.mined if Transfer.model_validate_json(self.sent[tx_hash]).nonce == nonce)
         return next((self.read_transfer(tx_hash) for tx_hash in mine), None)
 
+    def stands(self, tx_hash: str) -> bool:
+        return True
+
     def mine(self, tx_hash: str, *, is_final: bool = True, is_buried: bool = True) -> None:
         """Put a sent transaction into a block."""
         self.mined[tx_hash] = Sighting(

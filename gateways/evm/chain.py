@@ -199,6 +199,11 @@ class EvmChain:
         """Find what the wallet sent under a nonce; None where no endpoint can tell any more."""
         return departures.find_transfer(self._endpoints, self._settings, nonce)
 
+    def stands(self, tx_hash: str) -> bool:
+        """Tell whether a block of the chain holds a chain transaction that did not fail."""
+        found = self.read_transfer(tx_hash)
+        return found is not None and found.succeeded
+
 
 def _told(payment: ChainPayment) -> str:
     where = "in no block" if payment.block_number is None else f"in block {payment.block_number}"

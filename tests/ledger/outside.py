@@ -18,6 +18,8 @@ class Outside:
         self.scene = scene
         self.refunds: list[ProviderRefund] = []
         self.transfers: dict[str, SentTransfer] = {}
+        self.gone: set[str] = set()
+        """Payments of deposits that a reorg took away."""
         self.nonce = 0
 
     def list_refunds(self, since: Any, until: Any, after: str | None) -> tuple[tuple[ProviderRefund, ...], bool]:
@@ -40,6 +42,9 @@ class Outside:
 
     def find_transfer(self, nonce: int) -> SentTransfer | None:
         return next((it for it in self.transfers.values() if it.nonce == nonce), None)
+
+    def stands(self, tx_hash: str) -> bool:
+        return tx_hash not in self.gone
 
     def pays(self, payment: str, ref: str = "re_x", **changes: Any) -> None:
         fields: dict[str, Any] = {"amount_minor": 2000, "currency": "USD", "is_live": True, "is_done": True}

@@ -17,7 +17,7 @@ from domain.errors import Conflict
 from domain.payouts import PayoutStatus
 from ledger.booked import Booked
 from ledger.reconciliations import Reconciliations
-from ledger.tables import Finding
+from ledger.tables import Deposit, Finding
 from tests.ledger.outside import HOUR, Outside
 from tests.ledger.scene import CHAIN_ID, PAID_CHAIN, SENDER, WALLET, Scene
 
@@ -152,6 +152,13 @@ def sent_again(outside: Outside) -> tuple[str, str]:
     return refund, "coins"
 
 
+def taken_away(outside: Outside) -> tuple[str, str]:
+    refund = paid_coins(outside)
+    with outside.scene.database.read() as session:
+        outside.gone.add(session.get_one(Deposit, "coins").tx_hash or "")
+    return refund, "coins"
+
+
 def stolen(outside: Outside) -> tuple[None, None]:
     paid_coins(outside)
     outside.sends(1, to="0x" + "ee" * 20, amount=1)
@@ -220,6 +227,7 @@ PLANTS: dict[str, tuple[Callable[[Outside], tuple[str | None, str | None]], list
     "refunded outside, nobody asked": (unasked, ["unowned_payment"]),
     "refunded outside after we paid": (paid_again, ["paid_twice"]),
     "coins sent again with the wallet's key": (sent_again, ["paid_twice"]),
+    "a deposit that its chain lost after it was paid back": (taken_away, ["deposit_gone"]),
     "coins stolen with the wallet's key": (stolen, ["unowned_payment"]),
     "as much of a token as coins were paid in": (sent_in_a_token, ["unowned_payment"]),
     "coins sent that the books forgot": (sent_unrecorded, ["paid_not_booked"]),

@@ -24,6 +24,15 @@ def test_a_transfer_is_told_with_receiver_amount_and_finality(chain: EvmChain, l
     assert chain.read_transfer("0x" + "0" * 64) is None
 
 
+def test_a_payment_stands_until_a_reorg_takes_it(chain: EvmChain, local: LocalChain) -> None:
+    paid = local.pay(sender=OWNER, to=local.fresh_account(0), value=1)
+    stood = chain.stands(paid)
+    local.anvil.call("anvil_reorg", 1, [])
+
+    assert stood
+    assert not chain.stands(paid)
+
+
 def test_what_was_sent_under_a_nonce_is_found_however_many_blocks_ago(chain: EvmChain, local: LocalChain) -> None:
     first = chain.view().nonce_pending
     sent = []
