@@ -13,7 +13,9 @@ from gateways.evm.signer import KeystoreSigner
 from ledger.database import Database
 from tests.activities.line import Line
 from tests.activities.steps import Steps
+from tests.activities.terminal import Terminal
 from tests.activities.till import Town
+from tests.gateways.stripe_endpoints import Proxy, Simulator
 from tests.workflows.house import Clock, House, make_policy, write_schema
 
 
@@ -71,3 +73,22 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> KeystoreSigner:
     keystore, password = folder / "wallet.json", folder / "wallet.password"
     write_keystore(keystore, password, bytes(wallet().key), "correct horse")
     return KeystoreSigner(keystore, password, wallet().address)
+
+
+@pytest.fixture(scope="session")
+def simulator_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    simulator = Simulator(tmp_path_factory.mktemp("stripe") / "simulator.sqlite")
+    try:
+        simulator.wait_until_ready()
+        yield simulator
+    finally:
+        simulator.stop()
+
+
+@pytest.fixture
+def terminal(house: House, simulator_process: Simulator) -> Iterator[Terminal]:
+    """Steps against the real Stripe simulator, which has forgotten everything."""
+    simulator_process.control("reset")
+    proxy = Proxy(simulator_process.url)
+    yield Terminal(house, simulator_process, proxy)
+    proxy.stop()

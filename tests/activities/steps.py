@@ -12,6 +12,7 @@ from activities.outbox import Chain
 from activities.payments import ChainPayments, PaymentActivities, PaymentReader
 from domain.refunds import RefundStatus, StatusReason
 from domain.runs import Attend, OpenRefund, PayoutKey, ReadRecords, RefundKey, Remind, WalletKey
+from gateways.stripe.gateway import StripeGateway
 from ledger.checking import Checking
 from ledger.messages import Messages
 from ledger.outbox import Outbox
@@ -39,8 +40,14 @@ class NoWalletRuns:
 class Steps:
     """Each method is one step of a refund, run as an activity."""
 
-    def __init__(self, house: House, chain: Chain | None = None, deposits: ChainPayments | None = None) -> None:
-        """The wallet pays on `chain` and deposits are read from `deposits`, else both are the house's."""
+    def __init__(
+        self,
+        house: House,
+        chain: Chain | None = None,
+        deposits: ChainPayments | None = None,
+        card: StripeGateway | None = None,
+    ) -> None:
+        """The wallet pays on `chain`, deposits are read from `deposits` and `card`; else all are the house's."""
         self.house = house
         database, policy = house.database, house.policy
         self._checking = checking = Checking(database, policy)
@@ -54,9 +61,9 @@ class Steps:
             messages=Messages(database),
             policy=policy,
         )
-        reader = PaymentReader(house.card, {CHAIN_ID: deposits or house.chain})
+        reader = PaymentReader(card or house.card, {CHAIN_ID: deposits or house.chain})
         self._payments = PaymentActivities(reader=reader, checking=checking, payouts=payouts, progress=progress)
-        self._cards = CardActivities(processor=house.card, payouts=payouts)
+        self._cards = CardActivities(processor=card or house.card, payouts=payouts)
         self._crypto = CryptoActivities(
             chains={CHAIN_ID: chain or house.chain},
             outbox=Outbox(database, house.limits),
