@@ -15,7 +15,7 @@ from tests.activities.line import Line
 from tests.activities.steps import Steps
 from tests.activities.terminal import Terminal
 from tests.activities.till import Town
-from tests.gateways.stripe_endpoints import Proxy, Simulator
+from tests.gateways.stripe_endpoints import Simulator
 from tests.workflows.house import Clock, House, make_policy, write_schema
 
 
@@ -89,6 +89,6 @@ def simulator_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simu
 def terminal(house: House, simulator_process: Simulator) -> Iterator[Terminal]:
     """Steps against the real Stripe simulator, which has forgotten everything."""
     simulator_process.control("reset")
-    proxy = Proxy(simulator_process.url)
-    yield Terminal(house, simulator_process, proxy)
-    proxy.stop()
+    terminal = Terminal(house, simulator_process)
+    yield terminal
+    terminal.close()
