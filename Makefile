@@ -22,6 +22,9 @@ test: setup ## Run every test
 test-crash: setup ## Kill workers at every point, in every mode, on both rails (takes many minutes)
 	CRASH_MATRIX=whole $(BIN)/pytest -n 0 tests/crash
 
+test-matrix: setup ## Play the card rail's fault matrix on a whole stack, with real kills (takes many minutes)
+	CARD_MATRIX=whole $(BIN)/pytest -n 0 tests/crash/test_card_matrix_whole.py
+
 fuzz: setup ## Make up calls from the OpenAPI document for many minutes (FUZZ_EXAMPLES, FUZZ_SEED)
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} FUZZ_SEED=$${FUZZ_SEED:-1} $(BIN)/pytest -n 0 tests/fuzz
 
@@ -67,4 +70,4 @@ node_modules/.ready: package.json package-lock.json .npmrc .venv/.ready
 	@test -x node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil || { echo "npm left no anvil binary behind" >&2; exit 1; }
 	@touch $@
 
-.PHONY: help setup demo up test fuzz check bench chaos chaos-bugs history lock
+.PHONY: help setup demo up test test-crash test-matrix fuzz check bench chaos chaos-bugs history lock
