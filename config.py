@@ -1,6 +1,7 @@
 """Settings, read once from the environment, checked together, frozen. Only entry points see them."""
 
 import os
+import re
 import tomllib
 from contextlib import suppress
 from pathlib import Path
@@ -51,6 +52,9 @@ class Settings(BaseSettings):
     stripe_api_base: str = "https://api.stripe.com"
     stripe_secret_key: SecretStr | None = Field(default=None, validate_default=True)
     stripe_webhook_secret: SecretStr | None = Field(default=None, validate_default=True)
+    """Several, separated by commas or spaces, while one replaces another: each of them is taken."""
+    stripe_mode: Literal["test", "live"] | None = Field(default=None, validate_default=True)
+    """Which of Stripe's two worlds is ours; the key says it too, and the API has none."""
     chains: Path | None = None
     keystore: Path | None = None
     keystore_password_file: Path | None = None
@@ -64,6 +68,25 @@ class Settings(BaseSettings):
         if value is not None:
             raise PydanticCustomError("twice", "is given twice, here and in a file; keep the file")
         return _secret_in(file)
+
+    @field_validator("stripe_webhook_secret")
+    @classmethod
+    def _not_empty(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _several(value):
+            raise PydanticCustomError("no_secret", "holds no secret")
+        return value
+
+    @field_validator("stripe_mode")
+    @classmethod
+    def _mode_of_the_key(cls, value: str | None, info: ValidationInfo) -> str | None:
+        key = info.data.get("stripe_secret_key")
+        if key is None:
+            return value
+        mode = "live" if "_live_" in key.get_secret_value()[:8] else "test"
+        if value not in (None, mode):
+            told = {"value": value, "mode": mode}
+            raise PydanticCustomError("mode", "is {value}, but REFUNDS_STRIPE_SECRET_KEY is a {mode} key", told)
+        return mode
 
     @field_validator("database_url")
     @classmethod
@@ -86,10 +109,9 @@ class Settings(BaseSettings):
         return address._replace(netloc=netloc).geturl()
 
     @property
-    def stripe_mode(self) -> Literal["test", "live"]:
-        """Tell which of Stripe's two worlds the key belongs to."""
-        key = self.stripe_secret_key.get_secret_value() if self.stripe_secret_key else ""
-        return "live" if "_live_" in key[:8] else "test"
+    def stripe_webhook_secrets(self) -> tuple[str, ...]:
+        """Return every secret that may sign a webhook now; none where the hook is not set up."""
+        return _several(self.stripe_webhook_secret)
 
     @classmethod
     def load(cls) -> Self:
@@ -106,7 +128,9 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """Return every secret that this process was given, so that no log line can show one."""
-        given = [it.get_secret_value() for it in (self.stripe_secret_key, self.stripe_webhook_secret) if it]
+        given = [*self.stripe_webhook_secrets]
+        if self.stripe_secret_key is not None:
+            given.append(self.stripe_secret_key.get_secret_value())
         if self.keystore_password_file is not None and self.keystore_password_file.is_file():
             given.append(self.keystore_password_file.read_text().strip())
         given += [os.environ.get("TEMPORAL_API_KEY", "")]
@@ -135,12 +159,23 @@ class Settings(BaseSettings):
         if missing:
             raise MissingSettingsError("These settings are missing:", missing)
 
+    def require_hook(self) -> None:
+        """Check what the API needs where it takes webhooks: without the mode, events of the other one would count."""
+        if self.stripe_webhook_secrets and self.stripe_mode is None:
+            what = "REFUNDS_STRIPE_MODE (test or live: whose webhooks REFUNDS_STRIPE_WEBHOOK_SECRET signs)"
+            raise MissingSettingsError("These settings are missing:", [what])
+
     def load_policy(self) -> Policy:
         """Read the policy file; raise `MissingSettingsError` naming field and rule."""
         try:
             return Policy.parse(tomllib.loads(self.policy.read_text()))
         except (OSError, tomllib.TOMLDecodeError, InvalidRequest) as error:
             raise MissingSettingsError(f"REFUNDS_POLICY ({self.policy}): {error}") from None
+
+
+def _several(secrets: SecretStr | None) -> tuple[str, ...]:
+    given = re.split(r"[,\s]+", secrets.get_secret_value()) if secrets is not None else []
+    return tuple(dict.fromkeys(it for it in given if it))
 
 
 def _secret_in(file: Path) -> str:

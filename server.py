@@ -19,6 +19,7 @@ from api.runs import Runs
 from api.services import Services
 from config import MissingSettingsError, Settings
 from domain.errors import TryAgain
+from ledger.card_events import CardEvents
 from ledger.clients import Clients
 from ledger.database import Database
 from ledger.feed import Feed
@@ -42,6 +43,7 @@ WRITE_SECONDS_MAX = 3.0
 
 def serve(settings: Settings, *, migrate: bool) -> None:
     """Answer HTTP until a signal comes; raise `MissingSettingsError` where the process cannot start."""
+    settings.require_hook()
     logs.set_up(settings.secrets())
     Runtime.set_default(Runtime(telemetry=TelemetryConfig(logging=logs.of_temporal())))
     database = _open(settings.database_url, migrate=migrate)
@@ -117,7 +119,10 @@ def compose(settings: Settings, database: Database) -> Services:
         news=News(database),
         figures=Figures(database, policy),
         reconciliations=Reconciliations(database),
+        card_events=CardEvents(database),
         runs=Runs(_temporal_config()),
+        hook_secrets=settings.stripe_webhook_secrets,
+        hook_is_live=None if settings.stripe_mode is None else settings.stripe_mode == "live",
     )
 
 

@@ -93,7 +93,9 @@ def build_card(settings: Settings) -> StripeGateway | None:
     if settings.stripe_secret_key is None:
         return None
     try:
-        return StripeGateway(settings.stripe_secret_key, mode=settings.stripe_mode, api_base=settings.stripe_api_base)
+        return StripeGateway(
+            settings.stripe_secret_key, mode=settings.stripe_mode or "test", api_base=settings.stripe_api_base
+        )
     except ValueError as error:
         raise MissingSettingsError(f"REFUNDS_STRIPE_SECRET_KEY and REFUNDS_STRIPE_API_BASE: {error}") from None
 

@@ -14,6 +14,7 @@ from api import (
     documents,
     findings,
     health,
+    hooks,
     metrics,
     operating,
     operators,
@@ -48,7 +49,7 @@ def create_app(services: Services) -> FastAPI:
     app = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.state.services, app.state.telling, app.state.metrics = services, telling, Metrics(services.figures)
     app.state.is_draining = False
-    for it in (refunds, checks, operating, findings, rails, operators, billing, books, health, metrics):
+    for it in (refunds, checks, operating, findings, rails, operators, billing, books, hooks, health, metrics):
         app.include_router(it.routes)
     documents.install(app)
     problems.install(app)

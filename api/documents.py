@@ -56,11 +56,16 @@ def install(app: FastAPI) -> None:
             schemas["Problem"] = schema
             for path, item in document["paths"].items():
                 for method, operation in item.items():
-                    _complete(operation, takes_key=path.startswith("/v1/") and method in ("post", "put"))
+                    _complete(operation, takes_key=_is_a_caller_s(path) and method in ("post", "put"))
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to change the document
+
+
+def _is_a_caller_s(path: str) -> bool:
+    """Tell whether callers with a token ask there; what providers send has ids of its own."""
+    return path.startswith("/v1/") and not path.startswith("/v1/hooks/")
 
 
 def _complete(operation: dict[str, Any], *, takes_key: bool) -> None:

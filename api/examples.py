@@ -280,5 +280,6 @@ EXAMPLES: Mapping[str, Example] = {
     "ReconciliationBody": {"reconciliation_id": "month-end-2026-11", "days": 30, "grace_seconds": 3600},
     "ReconciliationAnswer": RECONCILIATION,
     "ReconciliationList": {"items": [RECONCILIATION]},
+    "HookReceipt": {"received": True},
     "Health": {"status": "ok"},
 }

@@ -19,14 +19,18 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from domain.card_events import EventOutcome
 from domain.errors import TryAgain
 from domain.refunds import Rail, RefundStatus
+from gateways.stripe.webhooks import HookFault
 from ledger.figures import Balance, Figures, Standing
 
 STANDING_SECONDS = 5.0  # several scrapers, or a nervous one, cost the database no more than one
 BALANCE_SECONDS = 60.0  # this one reads every posting
 METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
 UNMATCHED = "none"
+# What an event came to, why a call was none, and what is neither.
+HOOK_OUTCOMES = (*EventOutcome, *HookFault, "repeated", "other_type", "delayed", "not_set_up")
 
 routes = APIRouter(tags=["operations"])
 T = TypeVar("T")
@@ -58,6 +62,11 @@ class Metrics:
         self._seconds = Histogram(
             "refunds_http_request_seconds", "How long answers took.", labels, registry=self.registry
         )
+        self._hooks = Counter(
+            "refunds_stripe_hook_total", "Calls to the card processor's hook.", ("outcome",), registry=self.registry
+        )
+        for outcome in HOOK_OUTCOMES:
+            self._hooks.labels(outcome)
         self.registry.register(_FromDatabase(figures))
         ProcessCollector(registry=self.registry)
 
@@ -66,6 +75,10 @@ class Metrics:
         method, route = method if method in METHODS else "other", route or UNMATCHED
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
+
+    def count_hook(self, outcome: str) -> None:
+        """Count one call to the card processor's hook by what came of it."""
+        self._hooks.labels(outcome).inc()
 
 
 class _Remembered(Generic[T]):
@@ -129,6 +142,8 @@ def _of_standing(it: Standing) -> Iterator[Metric]:
     yield _gauge("wallets_paused", "Wallets that sign nothing any more.", (), {(): len(it.paused_wallets)})
     yield _gauge("news_untold", "Refunds with news that their run has not been told.", (), {(): it.untold})
     yield _gauge("news_untold_oldest_age_seconds", "How far the sweep lags behind.", (), {(): it.untold_age_seconds})
+    newest = {} if it.event_age_seconds is None else {(): it.event_age_seconds}
+    yield _gauge("card_event_newest_age_seconds", "How long ago the card processor last told anything.", (), newest)
 
 
 def _of_balance(it: Balance) -> Iterator[Metric]:

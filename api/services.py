@@ -1,6 +1,6 @@
 """What the HTTP layer is given to work with; `server.py` makes it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from domain.book_runs import ReconcileRequest
 from domain.checks import CheckOutcome, CheckRequest
 from domain.refunds import TicketRef
+from ledger.card_events import CardEvents
 from ledger.clients import Clients
 from ledger.database import Database
 from ledger.feed import Feed
@@ -67,7 +68,12 @@ class Services:
     news: News
     figures: Figures
     reconciliations: Reconciliations
+    card_events: CardEvents
     runs: RunTeller
+    hook_secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Who may sign a webhook of the card processor; nobody where it is not set up."""
+    hook_is_live: bool | None = None
+    """Whether that processor's live mode is ours, or its test mode."""
 
 
 async def services_of(request: Request) -> Services:

@@ -50,6 +50,14 @@ class Telling:
         if news is not None and from_thread.run(self._told_at_once, news.refund_id, news.ticket):
             self._told.put(news)
 
+    async def tell_now(self, refund_id: str) -> bool:
+        """Tell one refund's news from the event loop; False where nothing was told, or nothing is known for sure."""
+        news = await run_in_threadpool(self._news.of, refund_id)
+        if news is None or not await self._told_at_once(news.refund_id, news.ticket):
+            return False
+        self._told.put(news)
+        return True
+
     async def _told_at_once(self, refund_id: str, ticket: TicketRef) -> bool:
         if self._is_away:
             return (

@@ -36,6 +36,7 @@ class FindingKind(StrEnum):
     WALLET_PAUSED = "wallet_paused"
     WALLET_LOW = "wallet_low"
     RAIL_STOP = "rail_stop"
+    HOOK_MISDIRECTED = "hook_misdirected"
     # What a reconciliation finds: the kinds of difference.
     PAID_NOT_BOOKED = "paid_not_booked"
     BOOKED_NOT_PAID = "booked_not_paid"
@@ -184,6 +185,7 @@ _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.WALLET_PAUSED: (Remedy.SECURE_WALLET, Remedy.START_RAIL),
     FindingKind.WALLET_LOW: (Remedy.FUND_WALLET,),
     FindingKind.RAIL_STOP: (Remedy.START_RAIL,),
+    FindingKind.HOOK_MISDIRECTED: (Remedy.MEND_PROVIDER,),
     FindingKind.PAID_NOT_BOOKED: (Remedy.LOOK_AGAIN, Remedy.WAKE_RUN, Remedy.SEEK_MONEY),
     FindingKind.BOOKED_NOT_PAID: (Remedy.SEEK_MONEY, Remedy.WAKE_RUN),
     FindingKind.AMOUNT_DIFFERS: (Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),

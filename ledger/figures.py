@@ -10,7 +10,7 @@ from domain.policy import Policy
 from domain.refunds import RefundStatus
 from ledger.books import Book
 from ledger.database import Database
-from ledger.tables import Deposit, Finding, Payout, Posting, RailStop, Refund, Wallet
+from ledger.tables import CardEventRow, Deposit, Finding, Payout, Posting, RailStop, Refund, Wallet
 
 _OPEN_FINDINGS = (
     select(Finding.kind, func.count().label("number")).where(Finding.closed_at.is_(None)).group_by(Finding.kind)
@@ -30,6 +30,8 @@ class Standing:
     paused_wallets: frozenset[tuple[int, str]]
     untold: int
     untold_age_seconds: float
+    event_age_seconds: float | None
+    """Of the newest event of the card processor; None before the first."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ class Figures:
                 ),
                 untold=session.scalar(select(func.count()).where(Refund.news_at.is_not(None))) or 0,
                 untold_age_seconds=self._untold_age(session),
+                event_age_seconds=self._event_age(session),
             )
 
     def balance(self) -> Balance:
@@ -111,3 +114,7 @@ class Figures:
     def _untold_age(self, session: Session) -> float:
         since = session.scalar(select(func.min(Refund.news_at)))
         return 0.0 if since is None else max(0.0, (self._database.now() - since).total_seconds())
+
+    def _event_age(self, session: Session) -> float | None:
+        newest = session.scalar(select(func.max(CardEventRow.received_at)))
+        return None if newest is None else max(0.0, (self._database.now() - newest).total_seconds())

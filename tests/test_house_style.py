@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from api.problems import ProblemType
+from domain.card_events import EventOutcome
 from domain.decisions import ResolutionAction
 from domain.differences import DifferenceKind
 from domain.eligibility import AccountStatus
@@ -20,6 +21,7 @@ from domain.rails import RailWait
 from domain.refunds import Channel, OwnershipLevel, RefundStatus, StatusReason, WaitingFor
 from domain.verdicts import Rule
 from domain.wallets import PauseReason
+from gateways.stripe.webhooks import HookFault
 from ledger.audit_chain import BreakKind
 
 ROOT = Path(__file__).parent.parent
@@ -111,7 +113,7 @@ def test_lock_files_hold_hashes_and_no_addresses() -> None:
 
 CLOSED_LISTS: list[type[StrEnum]] = [
     *(RefundStatus, StatusReason, WaitingFor, PayoutStatus, Rule, ProblemType, FindingKind, Remedy, RailWait),
-    *(PauseReason, Cap),
+    *(PauseReason, Cap, EventOutcome, HookFault),
     *(Role, AccountStatus, Channel, OwnershipLevel, ResolutionAction, DifferenceKind, BreakKind),
 ]
 

@@ -49,7 +49,7 @@ def _card(settings: Settings) -> Iterator[Check]:
     try:
         gateway = StripeGateway(
             key,
-            mode=settings.stripe_mode,
+            mode=settings.stripe_mode or "test",
             api_base=base,
             connect_seconds_max=CALL_SECONDS_MAX,
             read_seconds_max=CALL_SECONDS_MAX,

@@ -54,7 +54,7 @@ class Payout(Row):
     rail: Mapped[str] = mapped_column(String(8))
     status: Mapped[str] = mapped_column(String(16), index=True)
     detail: Mapped[str] = mapped_column(String(400), default="")
-    provider_ref: Mapped[str | None] = mapped_column(String(255))
+    provider_ref: Mapped[str | None] = mapped_column(String(255), index=True)
     payment_intent: Mapped[str | None] = mapped_column(String(255))
     amount_minor: Mapped[int | None]
     currency: Mapped[str | None] = mapped_column(String(3))

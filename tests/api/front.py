@@ -14,10 +14,12 @@ from domain.checks import CheckOutcome, CheckRequest
 from domain.errors import TryAgain
 from domain.people import Role
 from domain.refunds import TicketRef
+from ledger.card_events import CardEvents
 from ledger.figures import Figures
 from ledger.idempotency import KeyedAnswers
 from ledger.previews import Previews
 from ledger.reconciliations import Reconciliations
+from tests.api.hook_calls import NEXT_SECRET, SECRET
 from tests.ledger.scene import PAID_CARD, PEOPLE, Scene
 
 CALLERS = {"shop": Role.BILLING, **PEOPLE}
@@ -122,7 +124,10 @@ class Front:
             news=scene.news,
             figures=Figures(scene.database, scene.policy),
             reconciliations=Reconciliations(scene.database),
+            card_events=CardEvents(scene.database),
             runs=self.runs,
+            hook_secrets=(SECRET, NEXT_SECRET),
+            hook_is_live=False,
         )
         self.app = create_app(self.services)
         self.client = TestClient(self.app)

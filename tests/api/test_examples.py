@@ -7,11 +7,13 @@ import pytest
 from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator
 
-from api import billing, checks, findings, health, operating, operators, rails, refunds
+from api import billing, checks, findings, health, hooks, operating, operators, rails, refunds
 from api.problems import Problem, ProblemType
+from domain.refunds import workflow_id
+from gateways.stripe.webhooks import read_event
 from tests.api.front import Front
 
-MODULES = (billing, checks, findings, health, operating, operators, rails, refunds)
+MODULES = (billing, checks, findings, health, hooks, operating, operators, rails, refunds)
 ROUTES = [route for module in MODULES for route in module.routes.routes if isinstance(route, APIRoute)]
 
 
@@ -57,7 +59,21 @@ def test_every_example_of_a_body_is_one_that_the_code_takes(document: dict[str, 
         for example in body["examples"].values():
             route.body_field.field_info.annotation.model_validate(example["value"])  # type: ignore[union-attr]
             taken += 1
-    assert taken == len([route for route in ROUTES if route.methods & {"POST", "PUT"}])
+    changing = [route for route in ROUTES if route.methods & {"POST", "PUT"}]
+    assert taken == len(changing) - len(hooks.routes.routes), "what a provider sends is read as bytes"
+
+
+def test_the_example_of_an_event_is_one_that_the_code_takes(
+    document: dict[str, Any],
+) -> None:
+    media = document["paths"]["/v1/hooks/stripe"]["post"]["requestBody"]["content"]["application/json"]
+    (example,) = media["examples"].values()
+
+    event = read_event(example["value"])
+
+    assert event is not None
+    assert event.workflow_id == workflow_id(event.refund_id or "")
+    assert list(Draft202012Validator(media["schema"]).iter_errors(example["value"])) == []
 
 
 def test_every_example_of_an_answer_is_one_that_the_code_writes(document: dict[str, Any]) -> None:
@@ -86,8 +102,9 @@ def test_every_changing_call_takes_a_key_and_says_what_else_it_may_answer(docume
     for name, operation in operations(document):
         if name == "GET /metrics":  # text for a machine of one kind, described by its own format
             continue
+        takes_key = name.startswith(("POST", "PUT")) and "/v1/hooks/" not in name
         keys = [it for it in operation.get("parameters", []) if it["name"] == "Idempotency-Key"]
-        assert len(keys) == (1 if name.startswith(("POST", "PUT")) else 0), name
+        assert len(keys) == (1 if takes_key else 0), name
         assert {"400", "500"} <= set(operation["responses"]), name
         if keys:
             assert {"409", "413", "415", "422"} <= set(operation["responses"]), name

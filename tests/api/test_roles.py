@@ -41,6 +41,8 @@ MATRIX = {
     ("POST", "/v1/operators/{name}/deactivate"): ADMINS,
     ("POST", "/v1/operators/{name}/activate"): ADMINS,
 }
+# Providers sign what they send, and have no token.
+SIGNED = {("POST", "/v1/hooks/stripe")}
 PUBLIC = {("GET", "/livez"), ("GET", "/readyz"), ("GET", "/metrics")}
 MODULES = (billing, refunds, checks, operating, findings, rails, operators, books)
 
@@ -49,7 +51,7 @@ def test_matrix_names_every_route_of_the_application(front: Front) -> None:
     document = front.client.get("/openapi.json").json()
     documented = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
 
-    assert documented == set(MATRIX) | PUBLIC
+    assert documented == set(MATRIX) | SIGNED | PUBLIC
 
 
 def test_no_route_hides_from_the_document_or_from_the_guard() -> None:
@@ -138,6 +140,13 @@ def test_help_desks_see_and_withdraw_each_other_s_refunds(front: Front) -> None:
         if it["event"] == "withdrawal.recorded"
     ]
     assert recorded["actor"] == "desk_2"
+
+
+@pytest.mark.parametrize("caller", [None, *CALLERS], ids=str)
+def test_a_provider_s_hook_takes_nobody_s_token_for_a_signature(front: Front, caller: str | None) -> None:
+    for _, path in SIGNED:
+        problem(front.call(caller, "POST", path, {"id": "evt_1"}), 400, "malformed-request")
+    assert front.runs.calls == 0
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/openapi.json"])

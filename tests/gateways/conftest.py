@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateways.stripe import StripeGateway
+from gateways.stripe.gateway import StripeGateway
 from tests.gateways.stripe_cases import gateway_at
 from tests.gateways.stripe_endpoints import Proxy, Simulator
 

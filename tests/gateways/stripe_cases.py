@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from domain.errors import RefundError, TryAgain
 from domain.payments import CardPaymentRef
 from domain.payouts import CardPayout, PayoutOutcome
-from gateways.stripe import StripeGateway
+from gateways.stripe.gateway import StripeGateway
 from tests.gateways.stripe_endpoints import TEST_KEY, Payment
 
 REFUND_ID = "rf_0123456789abcdef01234567"

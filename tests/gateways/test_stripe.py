@@ -5,8 +5,8 @@ import pytest
 from domain.payments import Dispute
 from domain.payouts import PayoutOutcome, PayoutStatus
 from domain.refunds import StatusReason
-from gateways.stripe import StripeGateway
 from gateways.stripe.answers import DisputeAnswer, judge_disputes
+from gateways.stripe.gateway import StripeGateway
 from tests.gateways.stripe_cases import (
     REFUND_ID,
     payout_of,

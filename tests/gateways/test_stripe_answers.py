@@ -8,7 +8,7 @@ import pytest
 from domain.errors import NeedsOperator, TryAgain
 from domain.payouts import PayoutOutcome, PayoutStatus
 from domain.refunds import StatusReason
-from gateways.stripe import StripeGateway
+from gateways.stripe.gateway import StripeGateway
 from tests.gateways.stripe_cases import (
     REFUND_ID,
     assert_tells_nothing_secret,

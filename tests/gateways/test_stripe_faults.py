@@ -7,7 +7,7 @@ import pytest
 
 from domain.errors import TryAgain
 from domain.payouts import PayoutOutcome, PayoutStatus
-from gateways.stripe import StripeGateway
+from gateways.stripe.gateway import StripeGateway
 from tests.gateways.stripe_cases import (
     assert_tells_nothing_secret,
     gateway_at,

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from gateways.stripe import StripeGateway
+from gateways.stripe.gateway import StripeGateway
 from tests.gateways.stripe_cases import REFUND_ID, payout_of
 from tests.gateways.stripe_endpoints import Proxy, Simulator
 

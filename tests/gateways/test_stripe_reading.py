@@ -9,8 +9,8 @@ from pydantic import SecretStr
 from domain.errors import TryAgain
 from domain.payments import CardPaymentRef, Dispute
 from domain.payouts import PayoutStatus
-from gateways.stripe import StripeGateway
 from gateways.stripe.client import KeyMode
+from gateways.stripe.gateway import StripeGateway
 from tests.gateways.stripe_cases import (
     REFUND_ID,
     assert_tells_nothing_secret,

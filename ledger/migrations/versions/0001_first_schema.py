@@ -254,6 +254,22 @@ def upgrade() -> None:
         batch_op.create_index("ix_refunds_status", ["status", "rail"], unique=False)
 
     op.create_table(
+        "card_events",
+        sa.Column("id", sa.String(length=255), nullable=False),
+        sa.Column("type", sa.String(length=64), nullable=False),
+        sa.Column("subject_id", sa.String(length=255), nullable=False),
+        sa.Column("payment_intent", sa.String(length=255), nullable=True),
+        sa.Column("outcome", sa.String(length=24), nullable=False),
+        sa.Column("refund_id", sa.String(length=32), nullable=True),
+        sa.Column("came_by", sa.String(length=8), nullable=False),
+        sa.Column("received_at", ledger.columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["refund_id"], ["refunds.id"], name=op.f("fk_card_events_refund_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_card_events")),
+    )
+    with op.batch_alter_table("card_events", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_card_events_received_at"), ["received_at"], unique=False)
+
+    op.create_table(
         "chain_transactions",
         sa.Column("tx_hash", sa.String(length=66), nullable=False),
         sa.Column("refund_id", sa.String(length=32), nullable=False),
@@ -403,6 +419,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("chain_id", "wallet", "nonce", name="uq_payouts_nonce"),
     )
     with op.batch_alter_table("payouts", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_payouts_provider_ref"), ["provider_ref"], unique=False)
         batch_op.create_index(batch_op.f("ix_payouts_status"), ["status"], unique=False)
         batch_op.create_index(
             "uq_payouts_one_live_per_deposit",
