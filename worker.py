@@ -21,6 +21,7 @@ import logs
 import telemetry
 from activities.books import BooksActivities, CardBooks, ChainBooks
 from activities.card import CardActivities, CardProcessor
+from activities.card_sweep import CardEventSource, CardSweepActivities
 from activities.cases import CaseActivities
 from activities.checks import CheckActivities
 from activities.crypto import CryptoActivities
@@ -28,7 +29,7 @@ from activities.heartbeats import Heartbeats
 from activities.metrics import WorkerMetrics
 from activities.outbox import Chain
 from activities.payments import CardPayments, ChainPayments, PaymentActivities, PaymentReader
-from activities.schedules import keep_daily_reconciliation
+from activities.schedules import keep_daily_card_sweep, keep_daily_reconciliation
 from activities.wallets import TemporalWalletRuns
 from activities.watching import StepWatch
 from config import MissingSettingsError, Settings
@@ -41,6 +42,7 @@ from gateways.evm.settings import limits_of
 from gateways.stripe.gateway import StripeGateway
 from ledger import migrate
 from ledger.booked import Booked
+from ledger.card_events import CardEvents
 from ledger.checking import Checking
 from ledger.database import Database
 from ledger.intake import Intake
@@ -54,6 +56,7 @@ from ledger.sightings import Sightings
 from ledger.signing import Signing
 from ledger.wallets import Wallets
 from workflows import attributes, payloads, sandbox
+from workflows.card_sweep import CardSweepWorkflow
 from workflows.check import CheckWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.refund import RefundWorkflow
@@ -69,7 +72,7 @@ EXIT_ABANDONED = 1
 NO_METRICS = WorkerMetrics(MetricMeter.noop)
 
 
-class CardRail(CardPayments, CardProcessor, CardBooks, Protocol):
+class CardRail(CardPayments, CardProcessor, CardBooks, CardEventSource, Protocol):
     """Everything that is asked of a card processor."""
 
     def check(self) -> None: ...
@@ -121,6 +124,7 @@ def build_steps(
         reader=PaymentReader(card, chains), checking=checking, payouts=payouts, progress=progress
     )
     cards = CardActivities(processor=card, payouts=payouts)
+    card_sweep = CardSweepActivities(source=card, events=CardEvents(database))
     crypto = CryptoActivities(
         chains=chains,
         outbox=Outbox(database, limits),
@@ -138,6 +142,7 @@ def build_steps(
         *(cases.open_refund, cases.read_records, cases.attend, cases.expire, cases.remind, cases.answer_ticket),
         *(payments.check_refund, payments.begin_payout, payments.end_refund),
         *(cards.send_card_refund, cards.look_at_card_refund, cards.end_watch),
+        *(card_sweep.take_missed_events, card_sweep.wake_open_payouts),
         *(crypto.wake_wallet, crypto.pump),
         *(books.open_books, books.compare_card_day, books.compare_wallet, books.compare_ledger, books.close_books),
         checks.check_only,
@@ -162,7 +167,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=TASK_QUEUE,
-        workflows=[RefundWorkflow, WalletWorkflow, CheckWorkflow, ReconcileWorkflow],
+        workflows=[RefundWorkflow, WalletWorkflow, CheckWorkflow, ReconcileWorkflow, CardSweepWorkflow],
         activities=steps,
         activity_executor=ThreadPoolExecutor(max_workers=ACTIVITY_THREADS, thread_name_prefix="activity"),
         max_concurrent_activities=ACTIVITY_THREADS,
@@ -230,6 +235,7 @@ async def run(settings: Settings, configured: Sequence[ConfiguredChain]) -> None
     ]
     if card is not None:
         beside.append(asyncio.create_task(asyncio.to_thread(report_card, card)))
+        beside.append(asyncio.create_task(keep_daily_card_sweep(client)))
     if settings.worker_metrics_address:
         beside.append(asyncio.create_task(telemetry.show_balances(metrics, chains, wallets)))
     for task in beside:

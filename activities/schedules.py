@@ -1,10 +1,12 @@
-"""The schedule that reconciles once a day, kept as this version wants it."""
+"""What happens once a day: the sweep of the card rail and the reconciliation, kept as this version wants them."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import timedelta
 
+from pydantic import BaseModel
 from temporalio.client import (
     Client,
     Schedule,
@@ -20,11 +22,11 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError
 
-from domain.book_runs import DAILY, WORKFLOW_TYPE, ReconcileRequest, reconcile_workflow_id
+from domain import book_runs, card_sweeps
 from domain.refunds import TASK_QUEUE
 
-SCHEDULE_ID = "reconcile-daily"
 HOUR_UTC = 3  # when the fewest refunds are under way
+SWEEP_HOUR_UTC = 2  # before the reconciliation, which then finds less
 JITTER = timedelta(minutes=10)
 CATCH_UP = timedelta(hours=1)  # a day that was missed for longer is covered by the next, which looks back for weeks
 RETRY_SECONDS = 30.0
@@ -32,43 +34,83 @@ RETRY_SECONDS = 30.0
 logger = logging.getLogger("refunds.worker")
 
 
-async def keep_daily_reconciliation(
-    client: Client, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
-) -> None:
+@dataclass(frozen=True)
+class Daily:
+    """A workflow that starts once a day."""
+
+    schedule_id: str
+    workflow_type: str
+    request: BaseModel
+    workflow_id: str
+    """Temporal adds the moment."""
+    hour_utc: int
+    summary: str
+
+    def schedule(self) -> Schedule:
+        """Return it in Temporal's words."""
+        return Schedule(
+            action=ScheduleActionStartWorkflow(
+                self.workflow_type,
+                self.request,
+                id=self.workflow_id,
+                task_queue=TASK_QUEUE,
+                static_summary=self.summary,
+            ),
+            spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(self.hour_utc)])], jitter=JITTER),
+            policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
+        )
+
+
+RECONCILIATION = Daily(
+    schedule_id="reconcile-daily",
+    workflow_type=book_runs.WORKFLOW_TYPE,
+    request=book_runs.ReconcileRequest(),
+    workflow_id=book_runs.reconcile_workflow_id(book_runs.DAILY),
+    hour_utc=HOUR_UTC,
+    summary="daily reconciliation",
+)
+CARD_SWEEP = Daily(
+    schedule_id="card-sweep-daily",
+    workflow_type=card_sweeps.WORKFLOW_TYPE,
+    request=card_sweeps.SweepRequest(),
+    workflow_id=card_sweeps.WORKFLOW_ID,
+    hour_utc=SWEEP_HOUR_UTC,
+    summary="daily sweep of the card rail",
+)
+
+Pause = Callable[[float], Awaitable[None]]
+
+
+async def keep_daily_reconciliation(client: Client, pause: Pause = asyncio.sleep) -> None:
     """Keep trying until the schedule is there: refunds do not wait for it."""
+    await _keep_trying(client, RECONCILIATION, pause)
+
+
+async def keep_daily_card_sweep(client: Client, pause: Pause = asyncio.sleep) -> None:
+    """Keep trying until the schedule is there: refunds do not wait for it."""
+    await _keep_trying(client, CARD_SWEEP, pause)
+
+
+async def _keep_trying(client: Client, daily: Daily, pause: Pause) -> None:
     while True:
         try:
-            await _keep(client)
+            await _keep(client, daily)
         except RPCError as error:
-            logger.warning("schedule.not_kept", extra={"cause": error.status.name})
+            logger.warning("schedule.not_kept", extra={"schedule": daily.schedule_id, "cause": error.status.name})
             await pause(RETRY_SECONDS)
         else:
             return
 
 
-async def _keep(client: Client) -> None:
+async def _keep(client: Client, daily: Daily) -> None:
     """Make the schedule, or bring it to what it should be; a pause that a person set stays."""
+
+    def renewed(before: ScheduleUpdateInput) -> ScheduleUpdate:
+        schedule = daily.schedule()
+        schedule.state = before.description.schedule.state
+        return ScheduleUpdate(schedule=schedule)
+
     try:
-        await client.create_schedule(SCHEDULE_ID, _schedule())
+        await client.create_schedule(daily.schedule_id, daily.schedule())
     except ScheduleAlreadyRunningError:
-        await client.get_schedule_handle(SCHEDULE_ID).update(_renewed)
-
-
-def _renewed(before: ScheduleUpdateInput) -> ScheduleUpdate:
-    renewed = _schedule()
-    renewed.state = before.description.schedule.state
-    return ScheduleUpdate(schedule=renewed)
-
-
-def _schedule() -> Schedule:
-    return Schedule(
-        action=ScheduleActionStartWorkflow(
-            WORKFLOW_TYPE,
-            ReconcileRequest(),
-            id=reconcile_workflow_id(DAILY),  # Temporal adds the moment
-            task_queue=TASK_QUEUE,
-            static_summary="daily reconciliation",
-        ),
-        spec=ScheduleSpec(calendars=[ScheduleCalendarSpec(hour=[ScheduleRange(HOUR_UTC)])], jitter=JITTER),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=CATCH_UP),
-    )
+        await client.get_schedule_handle(daily.schedule_id).update(renewed)

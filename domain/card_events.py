@@ -49,3 +49,13 @@ class CardEvent(BaseModel):
     currency: str | None = None
     refunded_minor: int | None = None
     """Of a charge: how much of it went back in all."""
+
+
+class EventPage(BaseModel):
+    """One page of events; `next` leads to the next one, and is None on the last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    events: tuple[CardEvent, ...] = ()
+    unreadable: int = 0
+    next: str | None = None

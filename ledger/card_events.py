@@ -71,6 +71,10 @@ class CardEvents:
                 cases.get(session, taken.refund_id).news_at = self._database.now()
             return taken
 
+    def take_missed(self, event: CardEvent, *, is_live: bool) -> Taken:
+        """Take in an event that no webhook brought."""
+        return self.take(event, is_live=is_live, came_by="sweep")
+
     def wake_open_payouts(self) -> int:
         """Leave news for the run of every card payout that may still land; return how many had none yet."""
         open_payouts = select(Payout.refund_id).where(Payout.rail == Rail.CARD, Payout.status.in_(MAY_STILL_LAND))

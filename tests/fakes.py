@@ -4,6 +4,7 @@ import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from domain.card_events import CardEvent, EventPage
 from domain.differences import ProviderRefund, SentTransfer
 from domain.errors import BytesDiffer, EndpointsDisagree, NeedsOperator, TryAgain
 from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Settlement
@@ -50,6 +51,9 @@ class FakeCardProcessor:
     looks: int = 0
     foreign: list[ProviderRefund] = field(default_factory=list)
     """Refunds that somebody else made, newest first."""
+    missed: list[CardEvent] = field(default_factory=list)
+    """Events that no webhook brought, newest first."""
+    is_live: bool = False
 
     def add_payment(self, payment_intent: str, amount_minor: int, currency: str = "USD") -> None:
         self.payments[payment_intent] = CardPayment(
@@ -100,6 +104,14 @@ class FakeCardProcessor:
         refs = [it.ref for it in inside]
         left = inside[refs.index(after) + 1 :] if after in refs else inside
         return tuple(left[:1]), len(left) > 1
+
+    def undelivered_events(self, since: datetime, after: str | None) -> EventPage:
+        """Give one event a page."""
+        self._answer()
+        number = 0 if after is None else 1 + [it.event_id for it in self.missed].index(after)
+        page = self.missed[number : number + 1]
+        more = number + 1 < len(self.missed)
+        return EventPage(events=tuple(page), next=page[-1].event_id if more else None)
 
     def find_refund(self, ref: str) -> ProviderRefund | None:
         self._answer()

@@ -7,6 +7,7 @@ from functools import partial
 from pydantic import SecretStr
 from stripe.params import DisputeListParams, RefundListParams
 
+from domain.card_events import EventPage
 from domain.differences import ProviderRefund
 from domain.payments import CardPayment, CardPaymentRef, Dispute
 from domain.payouts import CardPayout, PayoutOutcome
@@ -33,6 +34,7 @@ from gateways.stripe.client import (
     build_client,
 )
 from gateways.stripe.errors import Refusal, is_replay
+from gateways.stripe.events import undelivered
 from gateways.stripe.outcomes import adopt, after_refusal, obstacle, outcome_of, refused, told, unknown
 
 PAGE_SIZE = 100  # the most that Stripe gives at once
@@ -146,6 +148,15 @@ class StripeGateway:
             params["starting_after"] = after
         page = read(DatedRefundPage, partial(self._client.v1.refunds.list, params))
         return tuple(map(told, page.data)), page.has_more and bool(page.data)
+
+    @property
+    def is_live(self) -> bool:
+        """Tell which of Stripe's two worlds this is."""
+        return self._mode == "live"
+
+    def undelivered_events(self, since: datetime, after: str | None) -> EventPage:
+        """Return one page of the events that webhooks did not bring, newest first."""
+        return undelivered(self._client, since, after)
 
     def find_refund(self, ref: str) -> ProviderRefund | None:
         """Read one refund as it is now; None only when Stripe itself says that there is none."""

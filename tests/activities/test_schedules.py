@@ -1,10 +1,11 @@
-"""The daily reconciliation is scheduled although Temporal does not take schedules at first."""
+"""What happens once a day is scheduled although Temporal does not take schedules at first."""
 
 from typing import Any
 
+import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.schedules import SCHEDULE_ID, keep_daily_reconciliation
+from activities.schedules import CARD_SWEEP, RECONCILIATION, keep_daily_card_sweep, keep_daily_reconciliation
 
 
 class ReluctantTemporal:
@@ -19,14 +20,19 @@ class ReluctantTemporal:
             raise RPCError("not yet", RPCStatusCode.UNAVAILABLE, b"")
 
 
-async def test_a_temporal_that_takes_no_schedules_yet_is_asked_again_and_stops_nobody() -> None:
+@pytest.mark.parametrize(
+    ("keep", "schedule"),
+    [(keep_daily_reconciliation, RECONCILIATION), (keep_daily_card_sweep, CARD_SWEEP)],
+    ids=["reconciliation", "card sweep"],
+)
+async def test_a_temporal_that_takes_no_schedules_yet_is_asked_again(keep: Any, schedule: Any) -> None:
     temporal: Any = ReluctantTemporal()
     pauses: list[float] = []
 
     async def pause(seconds: float) -> None:
         pauses.append(seconds)
 
-    await keep_daily_reconciliation(temporal, pause)
+    await keep(temporal, pause)
 
-    assert temporal.tries == [SCHEDULE_ID] * 3
+    assert temporal.tries == [schedule.schedule_id] * 3
     assert len(pauses) == 2
