@@ -23,10 +23,13 @@ from devstack.stack_info import ChainInfo, StackInfo
 from devstack.temporal import NAMESPACE, TemporalProbe, temporal_command
 from domain.errors import InvalidRequest
 from gateways.evm.settings import load_chains
+from gateways.stripe.webhooks import EVENT_TYPES
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICE_READY_SECONDS_MAX = 60.0  # most of it is loading code, which takes its time where many stacks start at once
 WALLET_FEE_WEI_CAP = 500 * 10**9  # for each unit of gas; far above what a local chain asks
+
+HOOK_PATH = "/v1/hooks/stripe"
 
 _EVERYONE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _FOR_CLIENTS = ("REFUNDS_API_URL", "REFUNDS_TOKEN")
@@ -153,20 +156,26 @@ class Plan:
             given = {name: self._outside[name] for name in made if self._outside.get(name)}
             if "REFUNDS_STRIPE_SECRET_KEY" not in given and urlsplit(base).hostname not in (HOST, "localhost"):
                 raise WrongSurroundings(f"REFUNDS_STRIPE_API_BASE is {base}: set REFUNDS_STRIPE_SECRET_KEY too.")
-            return {"REFUNDS_STRIPE_API_BASE": base, **made, **given}
+            return _with_mode({"REFUNDS_STRIPE_API_BASE": base, **made, **given})
         port = self._ports.of("stripe")
         base = f"http://{HOST}:{port}"
         database = self._folder.path / "stripe.sqlite"
+        # The environment of a process is its own; its command line can be read by everybody on the machine.
+        hook = {
+            "STRIPE_SIMULATOR_WEBHOOK_URL": f"http://{HOST}:{self._ports.of('api')}{HOOK_PATH}",
+            "STRIPE_SIMULATOR_WEBHOOK_SECRET": made["REFUNDS_STRIPE_WEBHOOK_SECRET"],
+            "STRIPE_SIMULATOR_WEBHOOK_EVENTS": ",".join(EVENT_TYPES),
+        }
         self.components.append(
             Program(
                 name="stripe",
                 command=_python("devstack.stripe_simulator", "--port", str(port), "--database", str(database)),
-                environment=self._python,
+                environment={**self._python, **hook},
                 is_ready=answers(self._http, f"{base}/_sim/healthz"),
                 ports=(port,),
             )
         )
-        return {"REFUNDS_STRIPE_API_BASE": base, **made}
+        return _with_mode({"REFUNDS_STRIPE_API_BASE": base, **made})
 
     def _plan_chains(self) -> tuple[dict[str, str], tuple[ChainInfo, ...]]:
         """Return the crypto rail's settings and what others may know about its chains."""
@@ -251,6 +260,12 @@ class Plan:
             ready_seconds_max=SERVICE_READY_SECONDS_MAX,
             ports=(port,),
         )
+
+
+def _with_mode(stripe: dict[str, str]) -> dict[str, str]:
+    """Name the mode of the key, which the API needs to know and must not hold the key for."""
+    mode = "live" if "_live_" in stripe["REFUNDS_STRIPE_SECRET_KEY"][:8] else "test"
+    return {**stripe, "REFUNDS_STRIPE_MODE": mode}
 
 
 def _python(module: str, *arguments: str) -> tuple[str, ...]:

@@ -140,3 +140,47 @@ def test_a_secret_that_cannot_be_read_from_its_file_is_named_with_it(
     assert "twice@" not in str(wrong.value)
     assert "sk_test_twice" not in str(wrong.value)
     assert len(wrong.value.problems) == 2
+
+
+def test_several_webhook_secrets_are_taken_while_one_replaces_another(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "hook").write_text("whsec_old  whsec_new\n")
+    monkeypatch.setenv("REFUNDS_STRIPE_WEBHOOK_SECRET_FILE", str(tmp_path / "hook"))
+    from_file = Settings.load()
+    monkeypatch.delenv("REFUNDS_STRIPE_WEBHOOK_SECRET_FILE")
+    monkeypatch.setenv("REFUNDS_STRIPE_WEBHOOK_SECRET", "whsec_old, whsec_new,")
+
+    settings = Settings.load()
+
+    assert from_file.stripe_webhook_secrets == settings.stripe_webhook_secrets == ("whsec_old", "whsec_new")
+    assert {"whsec_old", "whsec_new"} <= set(settings.secrets()), "each alone must not be logged"
+    assert "whsec" not in repr(settings)
+
+
+def test_a_webhook_secret_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFUNDS_STRIPE_WEBHOOK_SECRET", " , ")
+
+    with pytest.raises(MissingSettingsError, match="REFUNDS_STRIPE_WEBHOOK_SECRET: holds no secret"):
+        Settings.load()
+
+
+def test_a_mode_that_is_not_the_key_s_is_refused_without_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFUNDS_STRIPE_SECRET_KEY", "sk_live_a")
+    monkeypatch.setenv("REFUNDS_STRIPE_MODE", "test")
+
+    with pytest.raises(MissingSettingsError, match="REFUNDS_STRIPE_MODE: is test, but") as wrong:
+        Settings.load()
+
+    assert "sk_live_a" not in str(wrong.value)
+
+
+def test_who_takes_webhooks_must_say_of_which_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    Settings.load().require_hook()
+    monkeypatch.setenv("REFUNDS_STRIPE_WEBHOOK_SECRET", "whsec_a")
+    with pytest.raises(MissingSettingsError, match="REFUNDS_STRIPE_MODE"):
+        Settings.load().require_hook()
+
+    monkeypatch.setenv("REFUNDS_STRIPE_MODE", "live")
+
+    Settings.load().require_hook()

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from cli.checkup import hook
 from cli.checkup.report import Check, away, ok, warning, wrong
 from cli.own_database import DatabaseMissing, open_existing
 from config import Settings
@@ -31,7 +32,7 @@ def examine(settings: Settings) -> Iterator[Check]:
         return
     where = database.url.render_as_string(hide_password=True)
     try:
-        yield from _examine(database, where)
+        yield from _examine(database, where, settings)
     except TryAgain as error:
         yield away(
             "database",
@@ -47,12 +48,13 @@ def examine(settings: Settings) -> Iterator[Check]:
         database.close()
 
 
-def _examine(database: Database, where: str) -> Iterator[Check]:
+def _examine(database: Database, where: str, settings: Settings) -> Iterator[Check]:
     if not is_current(database):
         yield wrong("database.schema", f"{where} has another schema than this version.", MIGRATE)
         return
     yield ok("database.schema", f"{where} has this version's schema.")
     yield _news(database)
+    yield hook.examine(settings, database)
     with database.read() as session:
         findings = session.scalar(select(func.count()).select_from(Finding).where(Finding.closed_at.is_(None)))
         waiting = session.scalar(

@@ -31,7 +31,12 @@ def main() -> None:
     )
     server = uvicorn.Server(
         uvicorn.Config(
-            build_app(store, webhook_url=arguments.webhook_url, webhook_secrets=arguments.webhook_secrets),
+            build_app(
+                store,
+                webhook_url=arguments.webhook_url,
+                webhook_secrets=arguments.webhook_secrets,
+                webhook_events=arguments.webhook_events,
+            ),
             host=HOST,
             port=arguments.port,
             http=BreakableConnection,
@@ -77,7 +82,17 @@ def _parse_arguments() -> argparse.Namespace:
         help="signs them; twice while one replaces the other "
         "(environment, where other users cannot see it: STRIPE_SIMULATOR_WEBHOOK_SECRET, several by commas)",
     )
+    parser.add_argument(
+        "--webhook-event",
+        dest="webhook_events",
+        action="append",
+        help="sends only this type, or pattern; several times for several, all of them without it "
+        "(environment: STRIPE_SIMULATOR_WEBHOOK_EVENTS, several by commas)",
+    )
     arguments = parser.parse_args()
+    if not arguments.webhook_events:
+        given = os.environ.get("STRIPE_SIMULATOR_WEBHOOK_EVENTS", "").split(",")
+        arguments.webhook_events = [event for event in given if event]
     if not arguments.webhook_secrets:
         given = os.environ.get("STRIPE_SIMULATOR_WEBHOOK_SECRET", "").split(",")
         arguments.webhook_secrets = [secret for secret in given if secret]

@@ -32,13 +32,17 @@ MOVES_EVERY_SECONDS = 1
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def build_app(store: Store, *, webhook_url: str | None, webhook_secrets: list[str]) -> Starlette:
+def build_app(
+    store: Store, *, webhook_url: str | None, webhook_secrets: list[str], webhook_events: list[str]
+) -> Starlette:
     """Compose the control plane, Stripe's API and its webhooks on one store, which is closed at the end."""
 
     @asynccontextmanager
     async def keep_open(_: Starlette) -> AsyncIterator[None]:
         # A file that cannot be opened ends the start, not the first call.
-        await store.transaction(lambda tables: set_command_line_target(tables, webhook_url, webhook_secrets))
+        await store.transaction(
+            lambda tables: set_command_line_target(tables, webhook_url, webhook_secrets, webhook_events)
+        )
         running = [asyncio.create_task(Deliverer(store).run()), asyncio.create_task(_keep_moving(store))]
         for task in running:
             task.add_done_callback(_end_with_the_task)

@@ -77,12 +77,15 @@ def remove_target(tables: Tables, target_id: str) -> bool:
     return tables.connection.execute("DELETE FROM webhook_targets WHERE id = ?", (target_id,)).rowcount > 0
 
 
-def set_command_line_target(tables: Tables, url: str | None, secrets: list[str]) -> None:
+def set_command_line_target(
+    tables: Tables, url: str | None, secrets: list[str], enabled_events: list[str] | None = None
+) -> None:
     """Make the target of the command line what the process was started with, also if that is none."""
     if url is None:
         remove_target(tables, COMMAND_LINE_TARGET)
         return
-    target = Target(id=COMMAND_LINE_TARGET, url=url, secrets=secrets, enabled_events=EVERY_EVENT)
+    events = enabled_events or EVERY_EVENT
+    target = Target(id=COMMAND_LINE_TARGET, url=url, secrets=secrets, enabled_events=events)
     keep_target(tables, target)
 
 

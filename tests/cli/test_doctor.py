@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from cli.checkup import api, database
+from cli.checkup import api, database, hook
 from cli.checkup.report import Check, Status, skew
 from config import Settings
+from domain.card_events import CardEvent, EventSubject
 from domain.findings import FindingKind
+from ledger.card_events import CardEvents
 from ledger.findings import open_finding
 from ledger.tables import RailStop, Wallet
 from tests.cli.shell import NOWHERE, Ended, Shell
@@ -214,3 +216,36 @@ def test_health_check_of_the_api_fails_while_it_cannot_work(shell: Shell) -> Non
     assert (not_ready.status, nobody.status) == (3, 3)
     assert "Missing: temporal" in not_ready.err
     assert "port 9" in nobody.err
+
+
+def hooked(scene: Scene, **settings: str) -> Check:
+    return hook.examine(Settings(database_url="sqlite:///unused", **settings), scene.database)
+
+
+def test_webhooks_that_do_not_come_are_told_by_what_was_paid_since(fresh: Shell) -> None:
+    fresh.run("migrate")
+    scene: Scene = fresh.scene()
+    enlist_people(scene.database)
+    api = {"stripe_webhook_secret": "whsec_one whsec_two", "stripe_mode": "test"}
+    unused = hooked(scene, **api)
+    scene.funded()
+    scene.refunded()
+    just_paid, without_secret = hooked(scene, **api), hooked(scene)
+    scene.clock.advance(timedelta(days=1, seconds=1))
+    silent, at_the_worker = hooked(scene, **api), hooked(scene, stripe_secret_key="sk_test_1")
+    event = CardEvent(
+        event_id="evt_1", type="refund.updated", is_live=False, subject=EventSubject.REFUND, subject_id="re_1"
+    )
+    CardEvents(scene.database).take(event, is_live=False)
+    heard = hooked(scene, **api)
+    CardEvents(scene.database).take_missed(event.model_copy(update={"event_id": "evt_2"}), is_live=False)
+    swept = hooked(scene, **api)
+    scene.database.close()
+
+    assert [it.status for it in (unused, just_paid, heard)] == [Status.OK] * 3
+    assert [it.status for it in (without_secret, silent, at_the_worker, swept)] == [Status.WARNING] * 4
+    assert "set here: 2" in unused.told
+    assert "whsec" not in unused.told
+    assert "REFUNDS_STRIPE_WEBHOOK_SECRET" in (without_secret.remedy or "")
+    assert f"{scene.clock():%Y-%m-%d %H:%M} UTC" in heard.told
+    assert hooked(scene, stripe_webhook_secret="whsec_one").status == Status.WRONG

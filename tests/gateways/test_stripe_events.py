@@ -19,14 +19,18 @@ SINCE = datetime.now(UTC) - timedelta(days=30)
 @pytest.fixture
 def deaf(simulator: Simulator) -> Simulator:
     """A simulator whose webhooks nobody takes."""
-    simulator.post("webhooks/targets", url="http://127.0.0.1:9/", secrets=["whsec_x"], tries_max=1)
+    simulator.control("webhooks/targets", url="http://127.0.0.1:9/", secrets=["whsec_x"], tries_max=1)
     return simulator
 
 
-def all_of(simulator: Simulator, page_size: int) -> list[CardEvent]:
-    sdk = build_client(
+@pytest.fixture
+def client(simulator: Simulator) -> Any:
+    return build_client(
         SecretStr(KEY), mode="test", api_base=simulator.url, connect_seconds_max=5, read_seconds_max=30
     )
+
+
+def all_of(client: Any, page_size: int) -> list[CardEvent]:
     found: list[CardEvent] = []
     after: str | None = None
     while True:
