@@ -1,4 +1,4 @@
-"""`make chaos RAIL=crypto N=100 SEED=7`, one line at its end; exit 0 all holds, 1 broken, 3 vacuous, 4 no verdict."""
+"""`make chaos RAIL=card N=100 SEED=7`, one line at its end; exit 0 all holds, 1 broken, 3 vacuous, 4 no verdict."""
 
 import argparse
 import os
@@ -57,6 +57,9 @@ def _options() -> tuple[Options, bool]:
     parser.add_argument("--seed", default=None, help="decides every fault; the time of day if not given")
     parser.add_argument("--database", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--endpoints", type=int, default=1, help="of the chain, each with faults of its own")
+    parser.add_argument(
+        "--profile", choices=("faithful", "permissive"), default="faithful", help="of the simulator of Stripe"
+    )
     parser.add_argument("--bug", default=None, help="a mistake to plant, see chaos/bugs.py; the run must then fail")
     parser.add_argument("--rest-seconds", type=float, default=REST_SECONDS_MAX)
     parser.add_argument("--stop-early", action="store_true", help="end as soon as something is broken for certain")
@@ -70,6 +73,7 @@ def _options() -> tuple[Options, bool]:
         seed=told.seed or str(int(time.time())),
         database=told.database,
         endpoints=told.endpoints,
+        profile=told.profile,
         bug=told.bug,
         rest_seconds_max=told.rest_seconds,
         stops_early=told.stop_early,
@@ -91,11 +95,14 @@ def _line(options: Options, result: Result, word: str, seconds: float) -> str:
     kinds = " ".join(f"{kind}={number}" for kind, number in sorted(result.fired.items()))
     again = f"make chaos RAIL={options.rail} N={options.count} SEED={options.seed} DB={options.database}"
     again += f" ENDPOINTS={options.endpoints}" if options.endpoints != 1 else ""
+    again += f" PROFILE={options.profile}" if options.rail == "card" else ""
     again += f" BUG={options.bug}" if options.bug else ""
+    profile = f" profile={options.profile}" if options.rail == "card" else ""
+    details = " ".join(f"{name}={it}" for name, it in told.details.items())
     return (
-        f"CHAOS rail={options.rail} db={options.database} seed={options.seed} commit={_commit()} "
+        f"CHAOS rail={options.rail}{profile} db={options.database} seed={options.seed} commit={_commit()} "
         f"asked={told.asked} due={told.due} paid_once={told.paid_once} twice={told.twice} lost={told.lost} "
-        f"rightly_unpaid={told.unpaid} nonces={told.nonces} gaps={told.gaps} "
+        f"rightly_unpaid={told.unpaid} {details} "
         f"faults={sum(result.fired.values())} ({kinds}) worker_deaths={result.deaths} "
         f"findings=({' '.join(f'{kind}={number}' for kind, number in result.findings.items())}) "
         f"phases={result.seconds} seconds={seconds:.0f} verdict={word} reproduce: {again}"

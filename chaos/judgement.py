@@ -14,6 +14,8 @@ class Judgement:
     lost: int = 0
     unpaid: int = 0
     """Rightly: rejected, withdrawn or spent."""
-    nonces: int = 0
-    gaps: int = 0
+    waiting: int = 0
+    """Owed, and rightly before an operator."""
+    details: dict[str, object] = field(default_factory=dict)
+    """What only this rail counts."""
     breaches: list[str] = field(default_factory=list)

@@ -81,6 +81,7 @@ def against_processes(
     *,
     subject: str,
     stop_point: str,
+    stop_seconds: float,
     crash_points: Sequence[tuple[str, str]],
 ) -> list[Blow]:
     """Return the blows against processes, which every rail has; the rail names points where money is in a hand.
@@ -94,13 +95,13 @@ def against_processes(
         _wake(pid)
 
     def stop_at_a_send() -> None:
-        """Let a worker stand still with signed bytes in its hand while another one takes its place."""
+        """Let a worker stand still with money in its hand while another one takes its place."""
         workers.arm(stop_point, "stop", subject)
         deadline = time.monotonic() + ARMED_SECONDS_MAX
         while (pid := workers.stopped_at(stop_point)) is None:
             if time.monotonic() > deadline or ending.wait(0.2):
                 raise InVain("a worker to pass the point")
-        ending.wait(STOP_SECONDS)
+        ending.wait(stop_seconds)
         _wake(pid)
 
     def stop_database() -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -19,16 +19,22 @@ class Rail(AbstractContextManager[Any], Protocol):
     """On whose behalf crash points are armed."""
     stop_point: str
     """Where a worker holds money in its hand: it is stopped there, past its heartbeat."""
+    stop_seconds: float
+    """How long it stands there: until another one has taken its place."""
     crash_points: tuple[tuple[str, str], ...]
     """Where a worker fails or dies once, and which of both."""
 
     def settings(self) -> dict[str, str]: ...
+
+    def meet(self, people: People, database_url: str, api: str) -> None: ...
 
     def open_purses(self, count: int) -> list[Purse]: ...
 
     def lanes(self, ending: threading.Event) -> dict[str, list[Blow]]: ...
 
     def payouts_made(self) -> int: ...
+
+    def is_over(self, refunds: Sequence[Mapping[str, Any]]) -> bool: ...
 
     def clear(self) -> None: ...
 

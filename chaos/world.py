@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from chaos.card.rail import CardRail
 from chaos.crypto.rail import CryptoRail
 from chaos.databases import WorkDatabase, rows, work_database
 from chaos.nemesis import Blow, against_processes
@@ -17,8 +18,10 @@ from chaos.rail import Rail
 from chaos.workers import ROOT, Workers
 from devstack.stack import Stack
 
-RAILS: dict[str, Callable[..., Rail]] = {"crypto": CryptoRail}
-OVER = ("refunded", "rejected", "withdrawn", "ineligible", "expired", "duplicate")
+RAILS: dict[str, Callable[..., Rail]] = {"card": CardRail, "crypto": CryptoRail}
+
+# A paid card refund is looked at soon, then ever more rarely, and never more rarely than this while a run lasts.
+WATCH_SECONDS = (4, 8, 14, 22, *range(34, 900, 12))
 
 # Seconds and hours of production, made short. The wallet and the watch look every second or two.
 HASTE = """
@@ -26,6 +29,7 @@ orders_look_seconds = 1
 payout_look_seconds = [2, 5, 5, 5, 10, 10, 10, 10, 30, 30, 60, 600]
 wallet_block_seconds = 1
 watch_chain_seconds = 5
+watch_card_hours = {watch_card_hours}
 fee_raise_seconds = 5
 fee_raise_blocks = 0
 """
@@ -40,6 +44,7 @@ class Options:
     seed: str
     database: str
     endpoints: int
+    profile: str
     bug: str | None
     rest_seconds_max: float
     stops_early: bool
@@ -66,6 +71,7 @@ class World:
             ending,
             subject=rail.subject,
             stop_point=rail.stop_point,
+            stop_seconds=rail.stop_seconds,
             crash_points=rail.crash_points,
         )
         return {"processes": against_all, **rail.lanes(ending)}
@@ -73,7 +79,8 @@ class World:
     def is_over(self) -> bool:
         """Tell whether no refund is open any more; it is not known while the database is away."""
         try:
-            return all(it["status"] in OVER for it in rows(self.database.url_to_read, "SELECT status FROM refunds"))
+            query = "SELECT id, status, waiting_for FROM refunds"
+            return self.rail.is_over(rows(self.database.url_to_read, query))
         except SQLAlchemyError:
             return False
 
@@ -89,7 +96,9 @@ def open_world(options: Options, folder: Path, over: threading.Event) -> Iterato
     with ExitStack() as parts:
         parts.callback(over.set)
         database = parts.enter_context(work_database(options.database, folder))
-        rail: Rail = parts.enter_context(RAILS[options.rail](folder, seed=options.seed, endpoints=options.endpoints))
+        rail: Rail = parts.enter_context(
+            RAILS[options.rail](folder, seed=options.seed, endpoints=options.endpoints, profile=options.profile)
+        )
         surroundings = _surroundings(folder, rail, database)
         stack = parts.enter_context(Stack(folder / "stack", surroundings, runs_worker=False))
         if stack.worker is None:
@@ -98,13 +107,15 @@ def open_world(options: Options, folder: Path, over: threading.Event) -> Iterato
         parts.callback(workers.stop)
         people = People(stack.info["api"], stack.info["tokens"], over)
         parts.callback(people.close)
+        rail.meet(people, database.url_to_read, stack.info["api"])
         yield World(database, rail, stack, workers, people)
 
 
 def _surroundings(folder: Path, rail: Rail, database: WorkDatabase) -> dict[str, str]:
     """Return the environment of the service; what this shell may hold of another one stays outside."""
     policy = folder / "policy.toml"
-    policy.write_text((ROOT / "policy.toml").read_text() + HASTE)
+    hours = [round(it / 3600, 7) for it in WATCH_SECONDS]
+    policy.write_text((ROOT / "policy.toml").read_text() + HASTE.format(watch_card_hours=hours))
     clean = {name: it for name, it in os.environ.items() if not name.startswith(("REFUNDS_", "TEMPORAL_"))}
     mine = {"REFUNDS_POLICY": str(policy), "REFUNDS_DATABASE_URL": database.url}
     return {**clean, **mine, **rail.settings()}

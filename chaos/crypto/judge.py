@@ -142,10 +142,9 @@ def _judge_chain(evidence: Evidence, told: Judgement) -> None:
             moved = f"{move.amount} ({move.asset})"
             told.breaches.append(f"nonce {move.nonce} moved {moved} to {move.to}, which nobody is owed")
     used = sorted(evidence.nonces_at_rest)
-    told.nonces = len(evidence.moves)
     top = max([*used, *(row.nonce for row in evidence.payouts if row.nonce is not None)], default=-1)
     missing = sorted(set(range(evidence.first_nonce, top + 1)) - set(used))
-    told.gaps = len(missing)
+    told.details = {"nonces": len(evidence.moves), "gaps": len(missing)}
     if missing:
         told.breaches.append(f"these nonces were assigned and are in no block: {missing}")
 

@@ -3,11 +3,11 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,12 +17,13 @@ from chaos.crypto.chain import WALLET_WEI, Chain
 from chaos.crypto.evidence import AtRest, at_rest, collect, decoded, stored_hashes
 from chaos.crypto.judge import Evidence, judge, judge_signatures
 from chaos.judgement import Judgement
-from chaos.nemesis import Blow
+from chaos.nemesis import STOP_SECONDS, Blow
 from chaos.people import People
 from chaos.purses import Purse, Record
 from chaos.rpc_faults import RATES, Fault
 from devstack.chain import CHAIN_ID, AnvilFailed
 
+OVER = ("refunded", "rejected", "withdrawn", "ineligible", "expired", "duplicate")
 REPLAYS = 2
 REPLAYED_IN_A_BLOCK = 16
 STORED_SECONDS_MAX = 5.0  # before bytes are sent they are stored, so that what is not there after this never was
@@ -33,6 +34,7 @@ class CryptoRail:
 
     subject = f"chain_{CHAIN_ID}"
     stop_point = "pump.broadcast.before"
+    stop_seconds = STOP_SECONDS
     crash_points: tuple[tuple[str, str], ...] = (
         ("pump.sign.uncommitted", "raise"),
         ("pump.sign.committed", "kill"),
@@ -43,7 +45,7 @@ class CryptoRail:
         ("pump.see_final.committed", "kill"),
     )
 
-    def __init__(self, folder: Path, *, seed: object, endpoints: int) -> None:
+    def __init__(self, folder: Path, *, seed: object, endpoints: int, **_: object) -> None:
         self._seed, self._endpoints = seed, endpoints
         self.chain = Chain(folder, seed=seed, endpoints=endpoints)
         self._blows: ChainBlows
@@ -63,6 +65,9 @@ class CryptoRail:
         """Return the environment that tells the product of this rail."""
         return self.chain.settings()
 
+    def meet(self, people: People, database_url: str, api: str) -> None:
+        """Do nothing: whoever acts on a chain calls no service."""
+
     def open_purses(self, count: int) -> list[Purse]:
         """Let customers pay; nothing goes wrong yet."""
         self.chain.proxy.faults.factor = 0.0
@@ -78,6 +83,10 @@ class CryptoRail:
     def payouts_made(self) -> int:
         """Count the payouts that the chain holds, whatever the product knows of them."""
         return len(self.chain.payouts_in(range(self.chain.head() + 1)))
+
+    def is_over(self, refunds: Sequence[Mapping[str, Any]]) -> bool:
+        """Tell whether no refund is open any more; nobody needs an operator here."""
+        return all(it["status"] in OVER for it in refunds)
 
     def clear(self) -> None:
         """Let nothing go wrong any more."""

@@ -144,7 +144,7 @@ BREACHES: dict[str, tuple[Callable[[Evidence], dict[str, Any]], str]] = {
 
 
 def test_nothing_is_held_against_a_run_in_which_everything_is_right() -> None:
-    assert judge(evidence()) == Judgement(asked=3, due=2, paid_once=2, unpaid=1, nonces=2)
+    assert judge(evidence()) == Judgement(asked=3, due=2, paid_once=2, unpaid=1, details={"nonces": 2, "gaps": 0})
 
 
 @pytest.mark.parametrize(("change", "told"), BREACHES.values(), ids=BREACHES.keys())
@@ -161,10 +161,12 @@ def test_each_breach_is_told(change: Callable[[Evidence], dict[str, Any]], told:
     [
         pytest.param(with_balance(0, 200), {"twice": 1, "paid_once": 1}, id="twice"),
         pytest.param(with_balance(1, 0), {"lost": 1, "paid_once": 1}, id="lost"),
-        pytest.param(with_row(PayoutRow("rf_2", 1, "unknown", 4, owner(2))), {"gaps": 3}, id="gaps"),
+        pytest.param(
+            with_row(PayoutRow("rf_2", 1, "unknown", 4, owner(2))), {"details": {"nonces": 2, "gaps": 3}}, id="gaps"
+        ),
     ],
 )
-def test_what_went_wrong_is_counted(change: Callable[[Evidence], dict[str, Any]], counted: dict[str, int]) -> None:
+def test_what_went_wrong_is_counted(change: Callable[[Evidence], dict[str, Any]], counted: dict[str, Any]) -> None:
     whole = evidence()
 
     judgement = judge(dataclasses.replace(whole, **change(whole)))

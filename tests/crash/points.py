@@ -29,6 +29,7 @@ from typing import Any
 from domain.refunds import parse_ticket, refund_id
 from domain.runs import OpenRefund
 
+ANYBODY = "any"  # on whose behalf a point is armed that whoever passes it first may take
 SHUTDOWN_SECONDS = 1.0  # between SIGTERM and SIGKILL, as an impatient supervisor does it
 
 _DATABASE = ("uncommitted", "committed")
@@ -120,7 +121,7 @@ class Arms:
         """Return the mode in which `point` is to fire now, for this caller alone; None for everybody else."""
         for name in os.listdir(self._armed):
             armed_point, mode, subject, nth = name.split(":")
-            if armed_point != point or subject not in subjects:
+            if armed_point != point or subject not in (*subjects, ANYBODY):
                 continue
             is_due = nth == "1"
             target = self._fired / name if is_due else self._armed / f"{point}:{mode}:{subject}:{int(nth) - 1}"
