@@ -30,6 +30,7 @@ from activities.metrics import WorkerMetrics
 from activities.outbox import Chain
 from activities.payments import CardPayments, ChainPayments, PaymentActivities, PaymentReader
 from activities.schedules import keep_daily_card_sweep, keep_daily_reconciliation
+from activities.sending import OneAtATime
 from activities.wallets import TemporalWalletRuns
 from activities.watching import StepWatch
 from config import MissingSettingsError, Settings
@@ -46,6 +47,7 @@ from ledger.card_events import CardEvents
 from ledger.checking import Checking
 from ledger.database import Database
 from ledger.intake import Intake
+from ledger.leases import leases
 from ledger.messages import Messages
 from ledger.outbox import NO_LIMITS, Outbox
 from ledger.payouts import Payouts
@@ -123,8 +125,9 @@ def build_steps(
     payments = PaymentActivities(
         reader=PaymentReader(card, chains), checking=checking, payouts=payouts, progress=progress
     )
-    cards = CardActivities(processor=card, payouts=payouts)
     card_sweep = CardSweepActivities(source=card, events=CardEvents(database))
+    sender = OneAtATime(card, leases(database)) if card is not None else None
+    cards = CardActivities(processor=sender, payouts=payouts)
     crypto = CryptoActivities(
         chains=chains,
         outbox=Outbox(database, limits),

@@ -11,7 +11,7 @@ KeyMode: TypeAlias = Literal["test", "live"]
 STRIPE_API_BASE = "https://api.stripe.com"
 CONNECT_SECONDS_MAX = 5.0
 READ_SECONDS_MAX = 30.0  # for each pause of the answer
-# One repeat with the same idempotency key mends a cut connection; whatever lasts longer is looked at anew.
+# Of reads alone: a request that moves money is repeated by nobody who has not looked in between.
 NETWORK_RETRIES_MAX = 1
 
 _KEY = re.compile(r"(?:sk|rk)_(?P<mode>test|live)_[A-Za-z0-9_]+")

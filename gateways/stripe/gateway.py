@@ -189,7 +189,8 @@ class StripeGateway:
                         "workflow_id": workflow_id(payout.refund_id),
                     },
                 },
-                options={"idempotency_key": payout.idempotency_key},
+                # The client itself repeats nothing here: after an unclear answer comes a look, not a second request.
+                options={"idempotency_key": payout.idempotency_key, "max_network_retries": 0},
             )
         )
         refund = read_answer(Refund, answer)

@@ -22,7 +22,6 @@ HOURS_25_SECONDS = 25 * 3600
 @pytest.mark.parametrize(
     ("kind", "times"),
     [
-        # Where Stripe's client repeats the request once by itself, the repetition meets the fault as well.
         ("drop_before", 2),
         ("409", 2),
         ("429", 1),
@@ -79,13 +78,20 @@ def test_fault_after_the_commit_is_unclear_and_the_next_run_adopts_the_one_refun
     assert len(simulator.requests_to_refund()) == requests_before
 
 
-@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "409", "502_html_after"])
-def test_single_fault_is_mended_within_one_call(simulator: Simulator, gateway: StripeGateway, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "409", "502_html_after", "truncate_after"])
+def test_nothing_is_sent_again_without_a_look_also_where_stripe_would_pay_again(
+    simulator: Simulator, gateway: StripeGateway, kind: str
+) -> None:
+    simulator.control("profile", profile="permissive")
     payment = simulator.pay()
     simulator.fault(kind)
 
+    with pytest.raises(TryAgain):
+        gateway.ensure_refund(payout_of(payment))
+    requests_before = len(simulator.requests_to_refund())
     outcome = gateway.ensure_refund(payout_of(payment))
 
+    assert requests_before == 1
     assert outcome.status == PayoutStatus.SUCCEEDED
     assert [refund["id"] for refund in simulator.live_refunds(payment)] == [outcome.provider_ref]
 
