@@ -25,6 +25,7 @@ HELD_SECONDS = 5.0
 DAY_AND_AN_HOUR_SECONDS = 25 * 3600
 # By then a chargeback does not take back the refund any more: the customer has the money twice.
 TOO_LATE_TO_FAIL_SECONDS = 301
+SETTLED_AFTER_SECONDS = 10.0  # at the latest
 PLENTY_MINOR = 10**9
 FAULTS_AT_STRIPE_PER_MILLE = 30
 EACH_OF = 25  # so many refunds bring one more of what a bank does to paid ones
@@ -57,6 +58,7 @@ class Bank:
         self._choosing = threading.Lock()
         self._balance = threading.Lock()
         self._hit: set[str] = set()
+        self._pending_since: dict[str, float] = {}
         self.outside: set[str] = set()
         self.told_early: set[str] = set()
 
@@ -115,10 +117,13 @@ class Bank:
         self._simulator.tell("webhooks", held=False, ordering="as_made", copies=1)
         self.settle()
 
-    def settle(self) -> None:
-        """Let the bank take every refund that waits for it."""
-        waiting = [it for it in self._simulator.paybacks() if it.status == "pending"]
-        for it in waiting:
+    def settle(self, after_seconds: float = 0.0) -> None:
+        """Let the bank take every refund that has waited for it so long."""
+        now = time.monotonic()
+        for it in self._simulator.paybacks():
+            since = self._pending_since.setdefault(it.ref, now) if it.status == "pending" else now + 1
+            if now - since < after_seconds:
+                continue
             if any(row["refund"] == it.refund_id and row["status"] == "refunded" for row in self._rows()):
                 self.told_early.add(it.refund_id)
             self._simulator.command("POST", f"refunds/{it.ref}/settle", {})

@@ -46,10 +46,14 @@ class Operators:
         return [Blow("retried", partial(self._retry, number)) for number in range(1 + count // EACH_OF)]
 
     def look_again(self) -> None:
-        """Let operators look once more at what lies before them, as the console offers: much may have changed since."""
+        """Let operators look once more at what lies before them, as the console offers it."""
         for it in rows(self._database_url, _ATTENDED):
             body = {"resolution_id": f"look-{it['refund']}", "action": "look_again", "reason": "chaos"}
             self._people.call("approver_1", "POST", f"/v1/refunds/{it['refund']}/resolution", body)
+
+    def are_waiting(self) -> bool:
+        """Tell whether the service has not read yet what an operator wants."""
+        return bool(rows(self._database_url, "SELECT 1 AS one FROM resolutions WHERE NOT is_applied"))
 
     def _retry(self, number: int) -> None:
         refund, attempt = self._await_dead(number)

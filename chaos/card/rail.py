@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from chaos.card.bank import DAY_AND_AN_HOUR_SECONDS, Bank
+from chaos.card.bank import DAY_AND_AN_HOUR_SECONDS, SETTLED_AFTER_SECONDS, Bank
 from chaos.card.evidence import collect, disputes_in
 from chaos.card.faults import NEEDS_STRIPES_GUARDS, Faults
 from chaos.card.judge import SETTLED_DISPUTES, Evidence, Payback, Told, is_paid_twice, judge, judge_attempts
@@ -115,9 +115,8 @@ class CardRail:
         A refund that is told as refunded is not over while its payment is disputed or its refund has failed.
         """
         told = {it["id"]: Told(it["status"], it["waiting_for"]) for it in refunds}
-        if self._faults.factor == 0.0:
-            self._bank.settle()
-        if not all(it.is_over for it in told.values()):
+        self._bank.settle(SETTLED_AFTER_SECONDS if self._faults.factor else 0.0)
+        if not all(it.is_over for it in told.values()) or self._operators.are_waiting():
             return False
         state = self._simulator.state()
         disputed = {
