@@ -19,7 +19,7 @@ from rich.table import Table
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from bench import crypto, measures, recovery
+from bench import card, crypto, measures, recovery
 from bench.figures import Figure
 from bench.measures import Sides
 from bench.players import POLL_SECONDS_OF_MANY, Bare, Service
@@ -86,17 +86,18 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=200, help="refunds that wait, to measure what waiting costs")
     parser.add_argument("--waiting", type=int, default=1000, help="refunds that wait while everything is killed")
     parser.add_argument(
-        "--rail", choices=["card", "crypto"], default="card", help="crypto: one wallet, and no Temporal"
+        "--rail", choices=["card", "crypto"], help="the figures of one rail; of the whole service without it"
     )
     options = parser.parse_args()
     began = time.monotonic()
-    figures = of_the_crypto_rail() if options.rail == "crypto" else of_the_service(options)
+    figures = of_a_rail(options.rail) if options.rail else of_the_service(options)
     show(figures, time.monotonic() - began)
 
 
-def of_the_crypto_rail() -> list[Figure]:
-    """Measure one wallet's payouts under the published policy."""
-    return crypto.measure(Policy.parse(tomllib.loads(Path("policy.toml").read_text(encoding="utf-8"))))
+def of_a_rail(rail: str) -> list[Figure]:
+    """Measure the payouts of one rail under the published policy."""
+    policy = Policy.parse(tomllib.loads(Path("policy.toml").read_text(encoding="utf-8")))
+    return card.measure(policy) if rail == "card" else crypto.measure(policy)
 
 
 def of_the_service(options: argparse.Namespace) -> list[Figure]:

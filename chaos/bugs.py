@@ -17,6 +17,7 @@ from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 
+from chaos.card.bugs import CARD_BUGS
 from devstack.chain import wallet
 from domain.outbox import SentPayout
 from domain.payments import ChainPayment
@@ -157,7 +158,7 @@ BUGS: dict[str, Callable[[], None]] = {
         missing_receipt_is_unpaid,
         tx_from_for_tokens,
     )
-}
+} | CARD_BUGS
 
 
 def _replace(owner: type, name: str, method: Callable[..., Any]) -> None:

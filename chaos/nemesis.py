@@ -20,6 +20,7 @@ STOP_SECONDS = 7.0  # a worker's steps beat each second and count as dead after 
 ARMED_SECONDS_MAX = 25.0
 ROUNDS_AGAIN = 3
 AWAY_SECONDS = 2.0
+AWAKE_SECONDS = 2.0  # for who was stopped to do what it was about to do
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,10 @@ def against_processes(
         while (pid := workers.stopped_at(stop_point)) is None:
             if time.monotonic() > deadline or ending.wait(0.2):
                 raise InVain("a worker to pass the point")
-        ending.wait(stop_seconds)
-        _wake(pid)
+        with workers.holding_fire():
+            ending.wait(stop_seconds)
+            _wake(pid)
+            ending.wait(AWAKE_SECONDS)
 
     def stop_database() -> None:
         database.stop_at_once()

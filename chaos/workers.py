@@ -6,8 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from chaos.waiting import until
@@ -101,6 +101,17 @@ class Workers:
         for it in (self._folder / "armed").iterdir():
             it.unlink(missing_ok=True)
 
+    @contextmanager
+    def holding_fire(self) -> Iterator[None]:
+        """Let nobody die at an armed point meanwhile: who was stopped there shall go on when it wakes."""
+        held = self._folder / "held"
+        held.mkdir(exist_ok=True)
+        _move_all(self._folder / "armed", held)
+        try:
+            yield
+        finally:
+            _move_all(held, self._folder / "armed")
+
     def stopped_at(self, point: str) -> int | None:
         """Return the pid of the worker that stopped at a point; None while none has."""
         shots = [it for it in self.shots() if it["name"] == point and it["shot"] == "stop"]
@@ -130,3 +141,9 @@ class Workers:
                 if not self._is_ending:
                     self.deaths += 1
                     self._order()
+
+
+def _move_all(source: Path, target: Path) -> None:
+    for it in list(source.iterdir()):
+        with suppress(FileNotFoundError):  # a worker took it just now
+            it.rename(target / it.name)

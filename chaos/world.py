@@ -15,6 +15,7 @@ from chaos.databases import WorkDatabase, rows, work_database
 from chaos.nemesis import Blow, against_processes
 from chaos.people import People
 from chaos.rail import Rail
+from chaos.server import planted_stack
 from chaos.workers import ROOT, Workers
 from devstack.stack import Stack
 
@@ -100,7 +101,7 @@ def open_world(options: Options, folder: Path, over: threading.Event) -> Iterato
             RAILS[options.rail](folder, seed=options.seed, endpoints=options.endpoints, profile=options.profile)
         )
         surroundings = _surroundings(folder, rail, database)
-        stack = parts.enter_context(Stack(folder / "stack", surroundings, runs_worker=False))
+        stack = parts.enter_context(_stack(folder / "stack", surroundings, options))
         if stack.worker is None:
             raise RuntimeError("the stack names no worker")
         workers = Workers(stack.worker.environment, folder / "workers", seed=options.seed, bug=options.bug)
@@ -109,6 +110,13 @@ def open_world(options: Options, folder: Path, over: threading.Event) -> Iterato
         parts.callback(people.close)
         rail.meet(people, database.url_to_read, stack.info["api"])
         yield World(database, rail, stack, workers, people)
+
+
+def _stack(folder: Path, surroundings: dict[str, str], options: Options) -> Stack:
+    """Make the stack; a mistake about cards may be one of the API's."""
+    if options.bug and options.rail == "card":
+        return planted_stack(folder, surroundings, options.bug)
+    return Stack(folder, surroundings, runs_worker=False)
 
 
 def _surroundings(folder: Path, rail: Rail, database: WorkDatabase) -> dict[str, str]:

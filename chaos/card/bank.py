@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
@@ -58,6 +59,7 @@ class Bank:
         self._choosing = threading.Lock()
         self._balance = threading.Lock()
         self._hit: set[str] = set()
+        self._early: set[str] = set()
         self._pending_since: dict[str, float] = {}
         self.outside: set[str] = set()
         self.told_early: set[str] = set()
@@ -69,6 +71,7 @@ class Bank:
     def acts(self, count: int) -> list[Blow]:
         """Return what banks, customers and colleagues do, the more of it the more refunds there are."""
         more = 1 + count // EACH_OF
+        early = ["charged_back_before", *(["refunded_outside"] if self._keeps_guards else [])]
         return [
             *(Blow("late_failure", self._fail_late) for _ in range(1 + more)),
             *(Blow("failed_at_once", self._fail_at_once) for _ in range(2)),
@@ -77,11 +80,10 @@ class Bank:
             *(Blow("settled", self.settle) for _ in range(6)),
             *(Blow("double_loss", self._charge_back_late) for _ in range(more)),
             Blow("charged_back_soon", self._charge_back_soon),
-            Blow("charged_back_before", self._charge_back_before),
             Blow("inquiry_escalated", self._inquire),
             Blow("balance_short", partial(self._run_short, "pending")),
             Blow("balance_refused", partial(self._run_short, "refused")),
-            *([Blow("refunded_outside", self._refund_outside)] if self._keeps_guards else []),
+            *(Blow(kind, partial(self._done_early, kind)) for kind in early),
         ]
 
     def weather(self) -> list[Blow]:
@@ -107,6 +109,20 @@ class Bank:
         rate = {"seed": hash_of(self._seed), "per_mille": FAULTS_AT_STRIPE_PER_MILLE, "kinds": list(FAULTS_AT_STRIPE)}
         self._simulator.tell("fault_rate", **rate, path_prefix="/v1/")
         self._proxy.faults.factor = 1.0
+        threading.Thread(target=self._act_early, name="early", daemon=True).start()
+
+    def _act_early(self) -> None:
+        """Do at once what must come before anybody approves: later in a storm nothing is left to be hit so."""
+        acts = {"charged_back_before": self._charge_back_before}
+        if self._keeps_guards:
+            acts["refunded_outside"] = self._refund_outside
+        for kind, act in acts.items():
+            with suppress(InVain, OSError):
+                act()
+                self._early.add(kind)
+
+    def _done_early(self, kind: str) -> None:
+        self._await(lambda: kind in self._early or None)
 
     def clear(self) -> None:
         """Let nothing go wrong any more."""
