@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     """Several, separated by commas or spaces, while one replaces another: each of them is taken."""
     stripe_mode: Literal["test", "live"] | None = Field(default=None, validate_default=True)
     """Which of Stripe's two worlds is ours; the key says it too, and the API has none."""
+    stripe_requests_per_second: float = Field(default=5, gt=0, le=100)
+    """How fast one worker asks Stripe, after a burst of 25. It delays, and never fails."""
     chains: Path | None = None
     keystore: Path | None = None
     keystore_password_file: Path | None = None

@@ -99,7 +99,10 @@ def build_card(settings: Settings) -> StripeGateway | None:
         return None
     try:
         return StripeGateway(
-            settings.stripe_secret_key, mode=settings.stripe_mode or "test", api_base=settings.stripe_api_base
+            settings.stripe_secret_key,
+            mode=settings.stripe_mode or "test",
+            api_base=settings.stripe_api_base,
+            requests_per_second=settings.stripe_requests_per_second,
         )
     except ValueError as error:
         raise MissingSettingsError(f"REFUNDS_STRIPE_SECRET_KEY and REFUNDS_STRIPE_API_BASE: {error}") from None

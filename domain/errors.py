@@ -18,6 +18,8 @@ RefundError
 │   └── BytesDiffer           signed bytes do not say what they are for: the wallet stops
 └── TryAgain              time can mend it: provider, chain or database did not answer clearly
     ├── NotReady              asked too early, nothing is wrong
+    ├── AccessRefused         the provider does not take our key: the whole rail stops until people start it
+    ├── FailureStored         the provider repeats a failure that it stored for our key: only looking tells more
     └── EndpointsDisagree     endpoints of one chain contradict each other: nothing is decided meanwhile
 """
 
@@ -205,6 +207,18 @@ class TryAgain(RefundError):
 
 class NotReady(TryAgain):
     """Asked too early; nothing is wrong."""
+
+
+class AccessRefused(TryAgain):
+    """A provider does not take our key; `cause` is one of `StopCause`. No refund is at fault: its rail stops."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+class FailureStored(TryAgain):
+    """A provider repeats a failure that it stored for this request's key: the same request tells nothing new."""
 
 
 class EndpointsDisagree(TryAgain):

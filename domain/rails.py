@@ -1,4 +1,4 @@
-"""What a stopped rail waits for."""
+"""Why a rail stops by itself, and what a stopped one waits for."""
 
 from enum import StrEnum
 
@@ -8,3 +8,10 @@ class RailWait(StrEnum):
 
     TWO_PEOPLE = "two_people"
     SECOND_PERSON = "second_person"
+
+
+class StopCause(StrEnum):
+    """Why the service itself stopped a rail; a closed list, explained in the glossary."""
+
+    KEY_REFUSED = "key_refused"
+    MODE_DIFFERS = "mode_differs"

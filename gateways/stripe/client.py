@@ -6,6 +6,8 @@ from typing import Literal, TypeAlias
 import stripe
 from pydantic import SecretStr
 
+from gateways.stripe.pace import Pace, PacedClient
+
 KeyMode: TypeAlias = Literal["test", "live"]
 
 STRIPE_API_BASE = "https://api.stripe.com"
@@ -25,6 +27,7 @@ def build_client(
     api_base: str,
     connect_seconds_max: float,
     read_seconds_max: float,
+    requests_per_second: float,
 ) -> stripe.StripeClient:
     """Make a client without connecting; raise `ValueError` when key, mode and address do not belong together.
 
@@ -48,5 +51,5 @@ def build_client(
         base_addresses={"api": base},
         max_network_retries=NETWORK_RETRIES_MAX,
         # `requests` keeps one session per thread, so that one client serves all threads of a worker.
-        http_client=stripe.RequestsClient(timeout=(connect_seconds_max, read_seconds_max)),
+        http_client=PacedClient(Pace(requests_per_second), timeout=(connect_seconds_max, read_seconds_max)),
     )

@@ -7,19 +7,21 @@ from enum import StrEnum
 
 import stripe
 
-from domain.errors import TryAgain
+from domain.errors import AccessRefused, FailureStored, TryAgain
+from domain.rails import StopCause
 
 IN_USE_SECONDS = 2.0  # the other call with this key is over by then, or nearly
 REPLAYED_FAILURE_SECONDS = 900.0  # the key answers 500 for 24 h; only looking can tell what became of it
 
 
 class Action(StrEnum):
-    """What to do about an error. The first four say nothing about the refund, the others are definite."""
+    """What to do about an error. The first five say nothing about the refund, the others are definite."""
 
     TRY_AGAIN = "try_again"
     KEY_IN_USE = "key_in_use"
     FAILURE_REPLAYED = "failure_replayed"
     MEND_KEY = "mend_key"
+    OTHER_MODE = "other_mode"
     MISSING = "missing"
     TAKEN = "taken"  # nothing, or too little, is left to refund: somebody else's refund, or ours
     DISPUTED = "disputed"
@@ -46,6 +48,8 @@ class Row:
 TABLE = (
     # Timeout, reset, TLS, cut answer; its should_retry differs by HTTP client: stripe-python 16.1.0 _http_client
     Row(Action.TRY_AGAIN, raised=stripe.APIConnectionError),
+    # A page by something on the way, not an answer of Stripe's: it proves nothing of the key
+    Row(Action.TRY_AGAIN, status=(401, 403), is_foreign=True),
     # Wrong, revoked or too narrow key; never stored for the idempotency key: docs.stripe.com/api/errors
     Row(Action.MEND_KEY, status=(401, 403)),
     # Rate and lock limits, before the idempotency layer, nothing was executed: docs.stripe.com/rate-limits
@@ -61,6 +65,8 @@ TABLE = (
     # The key was used with other parameters or elsewhere: docs.stripe.com/api/idempotent_requests
     Row(Action.UNCLEAR, type="idempotency_error"),
     # All codes below: docs.stripe.com/error-codes
+    # "No such …; a similar object exists in live mode, but a test mode key was used": docs.stripe.com/keys
+    Row(Action.OTHER_MODE, status=(404,), code="resource_missing", words="similar object exists in"),
     Row(Action.MISSING, status=(404,), code="resource_missing"),
     Row(Action.TAKEN, code="charge_already_refunded"),
     Row(Action.TAKEN, code="amount_too_large"),
@@ -99,12 +105,15 @@ def translate(error: stripe.StripeError) -> TryAgain | Refusal:
         case Action.KEY_IN_USE:
             return TryAgain(f"The same request is under way at Stripe ({trace}).", after_seconds=IN_USE_SECONDS)
         case Action.FAILURE_REPLAYED:
-            return TryAgain(
+            return FailureStored(
                 f"Stripe repeats a failure that it stored for this request ({trace}).",
                 after_seconds=REPLAYED_FAILURE_SECONDS,
             )
         case Action.MEND_KEY:
-            return TryAgain(f"Stripe does not accept the key: a person must mend it or its rights ({trace}).")
+            told = f"Stripe does not accept the key: a person must mend it or its rights ({trace})."
+            return AccessRefused(StopCause.KEY_REFUSED, told)
+        case Action.OTHER_MODE:
+            return AccessRefused(StopCause.MODE_DIFFERS, f"The key and the payment are of different modes ({trace}).")
     return Refusal(row.action, row.detail or _code(error) or _word(_field(error, "type")) or "unknown", trace)
 
 

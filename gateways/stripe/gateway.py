@@ -1,6 +1,7 @@
 """Card payments at Stripe: look at them, and pay one back exactly once."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -9,8 +10,10 @@ from stripe.params import DisputeListParams, RefundListParams
 
 from domain.card_events import EventPage
 from domain.differences import ProviderRefund
+from domain.errors import AccessRefused
 from domain.payments import CardPayment, CardPaymentRef, Dispute
 from domain.payouts import CardPayout, PayoutOutcome
+from domain.rails import StopCause
 from domain.refunds import workflow_id
 from gateways.stripe.answers import (
     Charge,
@@ -35,7 +38,17 @@ from gateways.stripe.client import (
 )
 from gateways.stripe.errors import Refusal, is_replay
 from gateways.stripe.events import undelivered
-from gateways.stripe.outcomes import adopt, after_refusal, obstacle, outcome_of, refused, told, unknown
+from gateways.stripe.outcomes import (
+    adopt,
+    after_refusal,
+    contested,
+    obstacle,
+    outcome_of,
+    refused,
+    told,
+    unknown,
+)
+from gateways.stripe.pace import REQUESTS_PER_SECOND
 
 PAGE_SIZE = 100  # the most that Stripe gives at once
 RefundListing = tuple[tuple[ProviderRefund, ...], bool]
@@ -57,6 +70,7 @@ class StripeGateway:
         api_base: str = STRIPE_API_BASE,
         connect_seconds_max: float = CONNECT_SECONDS_MAX,
         read_seconds_max: float = READ_SECONDS_MAX,
+        requests_per_second: float = REQUESTS_PER_SECOND,
     ) -> None:
         """Raise `ValueError` when key, expected mode and address do not belong together; connect to nothing."""
         self._mode = mode
@@ -66,6 +80,7 @@ class StripeGateway:
             api_base=api_base,
             connect_seconds_max=connect_seconds_max,
             read_seconds_max=read_seconds_max,
+            requests_per_second=requests_per_second,
         )
 
     def check(self) -> None:
@@ -80,7 +95,15 @@ class StripeGateway:
         match = _PROOF.fullmatch(proof)
         if match is None:
             return None
-        if match["kind"] == "pi":
+        try:
+            return self._resolve(match["kind"], proof)
+        except AccessRefused as error:
+            if error.cause == StopCause.MODE_DIFFERS:
+                return None  # Anybody can name a payment of the other mode; that says nothing of our key.
+            raise
+
+    def _resolve(self, kind: str, proof: str) -> str | None:
+        if kind == "pi":
             intent = self._intent(proof)
             return intent.id if intent else None
         charge = find(Charge, lambda: self._client.v1.charges.retrieve(proof))
@@ -89,7 +112,7 @@ class StripeGateway:
     def read_payment(self, payment: CardPaymentRef, *, refund_id: str) -> CardPayment:
         """Tell what Stripe knows of a payment, leaving out the refunds that `refund_id` itself made."""
         sight = self._look(payment.payment_intent)
-        if sight is None or sight.intent.livemode != (self._mode == "live"):
+        if sight is None:
             return CardPayment(found=False)
         charge = sight.intent.latest_charge
         is_captured = charge is not None and charge.captured
@@ -107,19 +130,23 @@ class StripeGateway:
             dispute=sight.dispute,
         )
 
-    def ensure_refund(self, payout: CardPayout, *, maybe_sent: bool = False) -> PayoutOutcome:
+    def ensure_refund(
+        self, payout: CardPayout, *, maybe_sent: bool = False, before_leap: Callable[[], None] = lambda: None
+    ) -> PayoutOutcome:
         """Make this attempt's refund exist exactly once: look, leap, look again.
 
         A second run adopts what the first one made. `maybe_sent` says that an earlier call did not end with
-        an outcome, so that its request may still arrive; then less is called refused. Raises `TryAgain` when
+        an outcome, so that its request may still arrive; then less is called refused. `before_leap` is called
+        right before the one request that moves money, and may raise to keep it back. Raises `TryAgain` when
         the answer was unclear.
         """
         sight = self._look(payout.payment_intent)
         if sight is None:
             return unknown("payment_missing") if maybe_sent else refused("payment_missing")
-        settled = adopt(sight, payout) or obstacle(sight, payout, mode=self._mode, maybe_sent=maybe_sent)
+        settled = adopt(sight, payout) or obstacle(sight, payout, maybe_sent=maybe_sent)
         if settled is not None:
             return settled
+        before_leap()
         try:
             refund = self._leap(payout)
         except Refusal as refusal:
@@ -133,7 +160,7 @@ class StripeGateway:
         """
         sight = self._look(payout.payment_intent)
         # No payment means another account or a changed key, and proves nothing about the refund.
-        return adopt(sight, payout) if sight else unknown("payment_missing")
+        return adopt(sight, payout) or contested(sight) if sight else unknown("payment_missing")
 
     def list_refunds(self, since: datetime, until: datetime | None, after: str | None) -> RefundListing:
         """Return one page of all refunds of the account made in [since, until), newest first.
@@ -169,6 +196,8 @@ class StripeGateway:
         intent = self._intent(payment_intent)
         if intent is None:
             return None
+        if intent.livemode != (self._mode == "live"):
+            raise AccessRefused(StopCause.MODE_DIFFERS, f"A payment is not one of {self._mode} mode, as the key is.")
         refunds = self._refunds(intent)
         is_disputed = intent.latest_charge is not None and intent.latest_charge.disputed
         dispute = judge_disputes(self._disputes(intent.id)) if is_disputed else Dispute.NONE

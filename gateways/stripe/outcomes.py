@@ -8,7 +8,6 @@ from domain.payments import Dispute
 from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
 from domain.refunds import StatusReason
 from gateways.stripe.answers import DatedRefund, Refund, Sight
-from gateways.stripe.client import KeyMode
 from gateways.stripe.errors import Action, Refusal
 
 _NAMED_MAX = 3  # refunds that a detail names
@@ -64,15 +63,13 @@ def outcome_of(refund: Refund, payout: CardPayout, *, dispute: Dispute = Dispute
     return unknown("unexpected_status", provider_ref=refund.id)
 
 
-def obstacle(sight: Sight, payout: CardPayout, *, mode: KeyMode, maybe_sent: bool) -> PayoutOutcome | None:
+def obstacle(sight: Sight, payout: CardPayout, *, maybe_sent: bool) -> PayoutOutcome | None:
     """Find what forbids sending: one refund of the full amount of a clean, captured card payment, or none.
 
     With `maybe_sent` an earlier request may still be on its way. Stripe itself stops it in every case but
     one: it accepts refunds while the bank only inquires. There the outcome stays unknown.
     """
     charge = sight.intent.latest_charge
-    if sight.intent.livemode != (mode == "live"):
-        return refused("livemode_differs")
     if sight.intent.status != "succeeded" or charge is None or not charge.captured:
         return refused("payment_not_captured")
     if charge.payment_method_details is None or charge.payment_method_details.type != "card":
@@ -80,12 +77,17 @@ def obstacle(sight: Sight, payout: CardPayout, *, mode: KeyMode, maybe_sent: boo
     paid = (charge.amount_captured, sight.intent.currency.upper())
     if paid != (payout.amount_minor, payout.currency.upper()):
         return refused("amount_differs")
-    if sight.dispute != Dispute.NONE:
-        detail = f"dispute_{sight.dispute.value}"
-        if maybe_sent:
-            return unknown(detail, reason=StatusReason.PAYOUT_DISPUTED)
-        return refused(detail, reason=StatusReason.PAYOUT_DISPUTED)
+    disputed = contested(sight)
+    if disputed is not None:
+        return disputed if maybe_sent else refused(disputed.detail, reason=StatusReason.PAYOUT_DISPUTED)
     return _taken(sight, payout)
+
+
+def contested(sight: Sight) -> PayoutOutcome | None:
+    """Say that the bank contests a payment of which no refund is to be seen; None where it does not."""
+    if sight.dispute == Dispute.NONE:
+        return None
+    return unknown(f"dispute_{sight.dispute.value}", reason=StatusReason.PAYOUT_DISPUTED)
 
 
 def after_refusal(refusal: Refusal, sight: Sight | None, payout: CardPayout) -> PayoutOutcome:

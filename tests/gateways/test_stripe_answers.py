@@ -1,12 +1,12 @@
 """What may not be refunded, what Stripe refuses, and answers that nobody may act on."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from domain.errors import NeedsOperator, TryAgain
+from domain.errors import AccessRefused, NeedsOperator, TryAgain
 from domain.payouts import PayoutOutcome, PayoutStatus
+from domain.rails import StopCause
 from domain.refunds import StatusReason
 from gateways.stripe.gateway import StripeGateway
 from tests.gateways.stripe_cases import (
@@ -17,6 +17,10 @@ from tests.gateways.stripe_cases import (
 )
 from tests.gateways.stripe_endpoints import Payment, Proxy, Reply, Simulator
 
+OTHER_MODE = (
+    '{"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such payment_intent: '
+    "'pi_1'; a similar object exists in live mode, but a test mode key was used to make this request.\"}}"
+)
 HTML = "<html><body>sk_test_leaked Bad Gateway</body></html>"
 
 
@@ -51,34 +55,96 @@ def test_uncaptured_payment_is_refused_unsent(simulator: Simulator, gateway: Str
     assert simulator.requests_to_refund() == []
 
 
-@pytest.mark.parametrize(
-    ("rewrite", "detail"),
-    [
-        (lambda intent: {**intent, "livemode": True}, "livemode_differs"),
-        (
-            lambda intent: {
-                **intent,
-                "latest_charge": {**intent["latest_charge"], "payment_method_details": {"type": "klarna"}},
-            },
-            "not_a_card_payment",
-        ),
-    ],
-    ids=["live mode", "not a card"],
-)
-def test_payment_of_another_kind_is_refused_unsent(
-    simulator: Simulator,
-    proxy: Proxy,
-    proxied: StripeGateway,
-    rewrite: Callable[[dict[str, Any]], dict[str, Any]],
-    detail: str,
+@pytest.mark.parametrize("kind", ["another kind of payment", "a py_ charge"])
+def test_payment_that_is_not_by_card_is_refused_unsent(
+    simulator: Simulator, proxy: Proxy, proxied: StripeGateway, kind: str
 ) -> None:
-    payment = simulator.pay()
-    proxy.on("GET", "/v1/payment_intents", rewrite=rewrite)
+    if kind == "a py_ charge":
+        payment = simulator.pay(card="pm_usBankAccount_success")
+        assert payment.charge.startswith("py_")
+    else:
+        payment = simulator.pay()
+        proxy.on("GET", "/v1/payment_intents", rewrite=as_klarna)
 
     outcome = proxied.ensure_refund(payout_of(payment))
 
-    assert (outcome.status, outcome.detail) == (PayoutStatus.REFUSED, detail)
+    assert (outcome.status, outcome.detail) == (PayoutStatus.REFUSED, "not_a_card_payment")
     assert simulator.requests_to_refund() == []
+
+
+@pytest.mark.parametrize("step", ["pay", "look", "read"])
+def test_payment_of_the_other_mode_refuses_no_refund_but_stops_the_rail(
+    simulator: Simulator, proxy: Proxy, proxied: StripeGateway, step: str
+) -> None:
+    payment = simulator.pay()
+    proxy.on("GET", "/v1/payment_intents", rewrite=lambda intent: {**intent, "livemode": True})
+
+    with pytest.raises(AccessRefused) as raised:
+        do(proxied, step, payment)
+
+    assert raised.value.cause == StopCause.MODE_DIFFERS
+    assert simulator.requests_to_refund() == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "cause"),
+    [
+        (
+            Reply(401, '{"error": {"type": "invalid_request_error", "message": "Invalid Key: sk_test_leaked"}}'),
+            StopCause.KEY_REFUSED,
+        ),
+        (
+            Reply(403, '{"error": {"type": "invalid_request_error", "message": "sk_test_leaked may not"}}'),
+            StopCause.KEY_REFUSED,
+        ),
+        (Reply(404, OTHER_MODE), StopCause.MODE_DIFFERS),
+    ],
+    ids=["wrong key", "narrow key", "key of the other mode"],
+)
+@pytest.mark.parametrize("step", ["pay", "look", "read", "leap"])
+def test_key_that_stripe_does_not_take_is_no_fault_of_the_refund(
+    simulator: Simulator, proxy: Proxy, proxied: StripeGateway, step: str, reply: Reply, cause: StopCause
+) -> None:
+    payment = simulator.pay()
+    method, path = ("POST", "/v1/refunds") if step == "leap" else ("GET", "/v1/payment_intents")
+    proxy.on(method, path, reply=reply)
+
+    with pytest.raises(AccessRefused) as raised:
+        do(proxied, step, payment)
+
+    assert raised.value.cause == cause
+    assert_tells_nothing_secret(raised.value)
+    assert simulator.live_refunds(payment) == []
+
+
+def do(gateway: StripeGateway, step: str, payment: Payment) -> object:
+    match step:
+        case "read":
+            return gateway.read_payment(reference_of(payment), refund_id=REFUND_ID)
+        case "look":
+            return gateway.look_at_refund(payout_of(payment))
+    return gateway.ensure_refund(payout_of(payment))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_page_of_something_on_the_way_proves_nothing_of_the_key(
+    simulator: Simulator, proxy: Proxy, proxied: StripeGateway, status: int
+) -> None:
+    proxy.on("GET", "/v1/payment_intents", reply=Reply(status, HTML))
+
+    with pytest.raises(TryAgain) as raised:
+        proxied.ensure_refund(payout_of(simulator.pay()))
+
+    assert not isinstance(raised.value, AccessRefused)
+
+
+@pytest.mark.parametrize("path", ["/v1/payment_intents", "/v1/charges"])
+def test_proof_that_names_a_payment_of_the_other_mode_stops_nothing(
+    proxy: Proxy, proxied: StripeGateway, path: str
+) -> None:
+    proxy.on("GET", path, reply=Reply(404, OTHER_MODE))
+
+    assert proxied.resolve_payment_intent("pi_1" if path.endswith("intents") else "ch_1") is None
 
 
 def test_payment_that_vanished_proves_nothing_about_a_refund_that_may_have_been_sent(
@@ -145,8 +211,6 @@ def test_key_used_before_for_something_else_stays_unknown_and_is_never_replaced(
         Reply(200, '{"object": "list", "data": [], "has_more": false}'),
         Reply(400, HTML),
         Reply(400, '{"error": "sk_test_leaked"}'),
-        Reply(401, '{"error": {"type": "invalid_request_error", "message": "Invalid Key: sk_test_leaked"}}'),
-        Reply(403, '{"error": {"type": "invalid_request_error", "message": "sk_test_leaked may not"}}'),
         Reply(400, '{"error": {"type": "invalid_request_error", "code": "rate_limit"}}'),
         Reply(429, '{"error": {"type": "invalid_request_error", "code": "lock_timeout"}}'),
         Reply(424, '{"error": {"type": "api_error", "message": "sk_test_leaked"}}'),
@@ -159,8 +223,6 @@ def test_key_used_before_for_something_else_stays_unknown_and_is_never_replaced(
         "other object",
         "html refusal",
         "error as text",
-        "wrong key",
-        "narrow key",
         "old rate limit",
         "lock timeout",
         "failed dependency",
@@ -255,3 +317,8 @@ def test_refusal_of_a_mere_read_is_for_a_person(simulator: Simulator, proxy: Pro
 
     assert raised.value.reason == StatusReason.FACTS_UNAVAILABLE
     assert "parameter_unknown" in raised.value.message
+
+
+def as_klarna(intent: dict[str, Any]) -> dict[str, Any]:
+    charge = {**intent["latest_charge"], "payment_method_details": {"type": "klarna"}}
+    return {**intent, "latest_charge": charge}
