@@ -31,6 +31,7 @@ from activities.outbox import Chain
 from activities.payments import CardPayments, ChainPayments, PaymentActivities, PaymentReader
 from activities.schedules import keep_daily_card_sweep, keep_daily_reconciliation
 from activities.sending import OneAtATime
+from activities.stops import RailStops, stopping
 from activities.wallets import TemporalWalletRuns
 from activities.watching import StepWatch
 from config import MissingSettingsError, Settings
@@ -38,7 +39,7 @@ from crypto_rail import ConfiguredChain
 from domain.errors import NeedsOperator, TryAgain
 from domain.limits import Limits
 from domain.policy import Policy
-from domain.refunds import TASK_QUEUE
+from domain.refunds import TASK_QUEUE, Rail
 from gateways.evm.settings import limits_of
 from gateways.stripe.gateway import StripeGateway
 from ledger import migrate
@@ -53,6 +54,7 @@ from ledger.outbox import NO_LIMITS, Outbox
 from ledger.payouts import Payouts
 from ledger.previews import Previews
 from ledger.progress import Progress
+from ledger.rails import Rails
 from ledger.reconciliations import Reconciliations
 from ledger.sightings import Sightings
 from ledger.signing import Signing
@@ -121,16 +123,16 @@ def build_steps(
     """Give each activity what it needs, and list their steps."""
     intake, checking = Intake(database, policy), Checking(database, policy)
     payouts = Payouts(database, policy, wallets)
-    progress = Progress(database, policy)
+    progress, stops = Progress(database, policy), Rails(database)
     cases = CaseActivities(
         intake=intake, progress=progress, waits=checking, messages=Messages(database), policy=policy
     )
     payments = PaymentActivities(
-        reader=PaymentReader(card, chains), checking=checking, payouts=payouts, progress=progress
+        reader=PaymentReader(card, chains), checking=checking, payouts=payouts, progress=progress, stops=stops
     )
     card_sweep = CardSweepActivities(source=card, events=CardEvents(database))
     sender = OneAtATime(card, leases(database)) if card is not None else None
-    cards = CardActivities(processor=sender, payouts=payouts)
+    cards = CardActivities(processor=sender, payouts=payouts, stops=stops)
     crypto = CryptoActivities(
         chains=chains,
         outbox=Outbox(database, limits),
@@ -193,10 +195,11 @@ async def require_search_attributes(client: Client) -> None:
         raise MissingSettingsError(f"Temporal's namespace lacks the search attributes {', '.join(missing)}.")
 
 
-def report_card(card: CardRail) -> None:
+def report_card(card: CardRail, stops: RailStops) -> None:
     """Say at the start if the card rail cannot work now. Refunds on it wait; those on the others go on."""
     try:
-        card.check()
+        with stopping(stops, Rail.CARD):
+            card.check()
     except (TryAgain, NeedsOperator) as error:
         logger.error("rail.unready", extra={"rail": "card", "cause": error.message})
 
@@ -240,8 +243,8 @@ async def run(settings: Settings, configured: Sequence[ConfiguredChain]) -> None
         asyncio.create_task(crypto_rail.keep_watch(configured, Wallets(database, policy))),
     ]
     if card is not None:
-        beside.append(asyncio.create_task(asyncio.to_thread(report_card, card)))
         beside.append(asyncio.create_task(keep_daily_card_sweep(client)))
+        beside.append(asyncio.create_task(asyncio.to_thread(report_card, card, Rails(database))))
     if settings.worker_metrics_address:
         beside.append(asyncio.create_task(telemetry.show_balances(metrics, chains, wallets)))
     for task in beside:

@@ -1,20 +1,26 @@
 """Steps on the card rail: look, leap, look again."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from temporalio import activity
 
 from activities.errors import translated
-from domain.errors import TryAgain
-from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
-from domain.refunds import RefundState, StatusReason
+from activities.stops import RailStops, stopping
+from domain.errors import AccessRefused, FailureStored, TryAgain
+from domain.payouts import CardPayout, Departure, PayoutOutcome, PayoutStatus
+from domain.refunds import Rail, RefundState, StatusReason
 from domain.runs import PayoutKey, RefundKey
+
+STORED_FAILURE_LOOK_SECONDS = 900.0
 
 
 class CardProcessor(Protocol):
     """The card processor, as far as refunds go."""
 
-    def ensure_refund(self, payout: CardPayout, *, maybe_sent: bool) -> PayoutOutcome: ...
+    def ensure_refund(
+        self, payout: CardPayout, *, maybe_sent: bool, before_leap: Callable[[], None]
+    ) -> PayoutOutcome: ...
 
     def look_at_refund(self, payout: CardPayout) -> PayoutOutcome | None: ...
 
@@ -24,21 +30,30 @@ class Payouts(Protocol):
 
     def card_payout(self, refund_id: str, attempt: int) -> tuple[CardPayout, PayoutStatus]: ...
 
-    def record_sending(self, refund_id: str, attempt: int) -> PayoutStatus | None: ...
+    def record_sending(self, refund_id: str, attempt: int) -> Departure: ...
+
+    def record_unclear(self, refund_id: str, attempt: int, cause: str, *, is_stored: bool) -> None: ...
 
     def state(self, refund_id: str) -> RefundState: ...
 
-    def record_outcome(self, refund_id: str, attempt: int, outcome: PayoutOutcome) -> RefundState: ...
+    def record_outcome(
+        self, refund_id: str, attempt: int, outcome: PayoutOutcome, *, is_unsent: bool = False
+    ) -> RefundState: ...
 
     def end_watch(self, refund_id: str) -> RefundState: ...
+
+
+class HeldBackError(Exception):
+    """The request may not leave now; it never leaves this file."""
 
 
 class CardActivities:
     """Sends card refunds and looks after them."""
 
-    def __init__(self, *, processor: CardProcessor | None, payouts: Payouts) -> None:
+    def __init__(self, *, processor: CardProcessor | None, payouts: Payouts, stops: RailStops) -> None:
         self._configured = processor
         self._payouts = payouts
+        self._stops = stops
 
     @property
     def _processor(self) -> CardProcessor:
@@ -51,18 +66,18 @@ class CardActivities:
     def send_card_refund(self, key: PayoutKey) -> RefundState:
         """Make the refund exist at the processor exactly once, and book what is seen there.
 
-        The intention is recorded first, where the payout may still leave. Whatever happens afterwards, the next
-        try begins by looking, and sends only under the same idempotency key, so a second run, or a zombie's,
-        pays nothing more.
+        The intention is recorded right before the request leaves, where it still may. Whatever happens afterwards,
+        the next try begins by looking, and sends only under the same idempotency key, so a second run, or a
+        zombie's, pays nothing more. Before a key that is not taken the whole rail stops, and the payout waits.
         """
         payout, status = self._payouts.card_payout(key.refund_id, key.attempt)
-        if status not in (PayoutStatus.QUEUED, PayoutStatus.UNKNOWN):
-            return self._look(key, payout)
-        before = self._payouts.record_sending(key.refund_id, key.attempt)
-        if before is None:
+        try:
+            with stopping(self._stops, Rail.CARD):
+                if status in (PayoutStatus.QUEUED, PayoutStatus.UNKNOWN):
+                    return self._ensure(key, payout, maybe_sent=status == PayoutStatus.UNKNOWN)
+                return self._look(key, payout, status)
+        except (AccessRefused, HeldBackError):
             return self._payouts.state(key.refund_id)
-        outcome = self._processor.ensure_refund(payout, maybe_sent=before == PayoutStatus.UNKNOWN)
-        return self._payouts.record_outcome(key.refund_id, key.attempt, outcome)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -70,9 +85,35 @@ class CardActivities:
         """Look what became of a refund that was sent; one that may never have left is made sure of."""
         return self.send_card_refund(key)
 
-    def _look(self, key: PayoutKey, payout: CardPayout) -> RefundState:
+    def _ensure(self, key: PayoutKey, payout: CardPayout, *, maybe_sent: bool) -> RefundState:
+        left: list[Departure] = []
+
+        def before_leap() -> None:
+            departure = self._payouts.record_sending(key.refund_id, key.attempt)
+            if departure == Departure.STAY:
+                raise HeldBackError
+            if departure == Departure.ASK_LATER:
+                # Only looking can tell more; the processor may still carry out what it called a failure.
+                told = "The processor repeats a stored failure; its key is not forgotten yet."
+                raise FailureStored(told, after_seconds=STORED_FAILURE_LOOK_SECONDS)
+            left.append(departure)
+
+        try:
+            outcome = self._processor.ensure_refund(payout, maybe_sent=maybe_sent, before_leap=before_leap)
+        except AccessRefused:
+            raise
+        except TryAgain as error:
+            is_stored = isinstance(error, FailureStored)
+            self._payouts.record_unclear(key.refund_id, key.attempt, error.message, is_stored=is_stored)
+            raise
+        is_unsent = not maybe_sent and not left
+        return self._payouts.record_outcome(key.refund_id, key.attempt, outcome, is_unsent=is_unsent)
+
+    def _look(self, key: PayoutKey, payout: CardPayout, status: PayoutStatus) -> RefundState:
         seen = self._processor.look_at_refund(payout)
-        if seen is None:
+        if seen is None and status == PayoutStatus.REFUSED:
+            seen = PayoutOutcome(status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED)
+        elif seen is None:
             # The processor showed it before and now shows nothing: that is for a person to explain.
             seen = PayoutOutcome(
                 status=PayoutStatus.UNKNOWN, reason=StatusReason.PAYOUT_UNKNOWN, detail="not found any more"

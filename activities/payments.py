@@ -7,7 +7,8 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.errors import translated
-from domain.errors import TryAgain
+from activities.stops import RailStops, stopping
+from domain.errors import AccessRefused, TryAgain
 from domain.payments import (
     CardPayment,
     CardPaymentRef,
@@ -17,7 +18,7 @@ from domain.payments import (
     PaymentRef,
     Settlement,
 )
-from domain.refunds import RefundState
+from domain.refunds import Rail, RefundState
 from domain.runs import RefundKey
 
 logger = logging.getLogger("refunds.payments")
@@ -57,6 +58,8 @@ class Payouts(Protocol):
     def payment(self, refund_id: str) -> PaymentRef: ...
 
     def begin(self, refund_id: str, facts: PaymentFacts) -> RefundState: ...
+
+    def hold_back(self, refund_id: str) -> RefundState: ...
 
 
 class Progress(Protocol):
@@ -105,11 +108,20 @@ class PaymentReader:
 class PaymentActivities:
     """Judging a deposit by fresh facts. No personal data leaves these steps: facts go from provider to ledger."""
 
-    def __init__(self, *, reader: PaymentReader, checking: Checking, payouts: Payouts, progress: Progress) -> None:
+    def __init__(
+        self,
+        *,
+        reader: PaymentReader,
+        checking: Checking,
+        payouts: Payouts,
+        progress: Progress,
+        stops: RailStops,
+    ) -> None:
         self._reader = reader
         self._checking = checking
         self._payouts = payouts
         self._progress = progress
+        self._stops = stops
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -117,23 +129,34 @@ class PaymentActivities:
         """Identify the deposit, read its payment, apply the rules and hold it."""
         charge = self._checking.charge_to_resolve(key.refund_id)
         if charge is not None:
-            payment_intent = self._reader.card.resolve_payment_intent(charge)
+            with stopping(self._stops, Rail.CARD):
+                payment_intent = self._reader.card.resolve_payment_intent(charge)
             self._checking.record_resolved_charge(key.refund_id, payment_intent)
         refund, payment = self._checking.identify(key.refund_id)
         if payment is None:
             return refund
-        return self._checking.judge(key.refund_id, self._reader.read(payment, refund_id=key.refund_id))
+        return self._checking.judge(key.refund_id, self._read(payment, key))
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def begin_payout(self, key: RefundKey) -> RefundState:
-        """Read the payment once more, and record the payout if everything still holds."""
-        facts = self._reader.read(self._payouts.payment(key.refund_id), refund_id=key.refund_id)
+        """Read the payment once more, and record the payout if everything still holds.
+
+        Where the provider does not take our key the refund waits, approved as it is, before the stopped rail.
+        """
+        try:
+            facts = self._read(self._payouts.payment(key.refund_id), key)
+        except AccessRefused:
+            return self._payouts.hold_back(key.refund_id)
         return self._payouts.begin(key.refund_id, facts)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
     def end_refund(self, key: RefundKey) -> RefundState:
         """Read the payment once more, and end the refund unpaid if its money did not leave by another way."""
-        facts = self._reader.read(self._payouts.payment(key.refund_id), refund_id=key.refund_id)
+        facts = self._read(self._payouts.payment(key.refund_id), key)
         return self._progress.read_records(key.refund_id, (), facts)
+
+    def _read(self, payment: PaymentRef, key: RefundKey) -> PaymentFacts:
+        with stopping(self._stops, Rail.CARD):
+            return self._reader.read(payment, refund_id=key.refund_id)

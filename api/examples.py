@@ -149,6 +149,7 @@ RAIL: Example = {
     "pause_reason": None,
     "stopped_by": "vera",
     "stopped_at": NOON,
+    "stop_cause": None,
     "reason": "Payouts that nobody asked for.",
     "start_asked": [{"operator": "ann", "recorded_at": LATER}],
     "waiting_for": "second_person",

@@ -11,7 +11,7 @@ from api.fields import Body, Text
 from api.guard import DECIDERS, READERS, CallerNow, GuardedRoute, bearer, only
 from api.pictures import Picture
 from api.services import ServicesNow
-from domain.rails import RailWait
+from domain.rails import RailWait, StopCause
 from domain.refunds import Rail
 from domain.wallets import PauseReason
 
@@ -45,6 +45,8 @@ class StartWord(Picture):
 class RailAnswer(Picture):
     """A switch: a rail's, or with `chain_id` that of one chain's wallet, which may also have paused by itself.
 
+    `stop_cause` says why the service itself stopped a rail; it is empty where a person did.
+
     `waiting_for` says who must still speak before it starts.
     """
 
@@ -54,6 +56,7 @@ class RailAnswer(Picture):
     pause_reason: PauseReason | None
     stopped_by: str | None
     stopped_at: datetime | None
+    stop_cause: StopCause | None
     reason: str | None
     start_asked: list[StartWord]
     waiting_for: RailWait | None

@@ -35,6 +35,7 @@ from ledger.intake import Intake, Requester
 from ledger.outbox import Outbox
 from ledger.payouts import Payouts
 from ledger.progress import Progress
+from ledger.rails import Rails
 from ledger.records import NewDecision, Records
 from ledger.sightings import Sightings
 from ledger.signing import Signing
@@ -110,6 +111,7 @@ class WalletLine:
             checking=Checking(database, policy),
             payouts=Payouts(database, policy, {CHAIN_ID: wallet().address}),
             progress=Progress(database, policy),
+            stops=Rails(database),
         )
         self._crypto = CryptoActivities(
             chains={CHAIN_ID: chain},

@@ -26,6 +26,14 @@ PAID = frozenset([PayoutStatus.SUCCEEDED, PayoutStatus.PAID_OUTSIDE])
 MAY_STILL_LAND = frozenset([PayoutStatus.QUEUED, PayoutStatus.UNKNOWN, PayoutStatus.PENDING])
 
 
+class Departure(StrEnum):
+    """Whether a card payout's request may leave now."""
+
+    GO = "go"  # it is recorded: from now on the outcome is unknown until it is seen
+    STAY = "stay"  # the rail is stopped, an approval counts no longer, or the payout is settled
+    ASK_LATER = "ask_later"  # the processor repeats a failure under this key until it forgets it
+
+
 class PayoutOutcome(BaseModel):
     """What a provider or a chain says of one payout, looked at once.
 

@@ -29,6 +29,7 @@ from ledger.endings import attend, end, hold_back, is_withdrawn, report_lost_pay
 from ledger.findings import open_finding
 from ledger.identifying import identify, missing, other_holder
 from ledger.intake import has_unread_proof, is_charge
+from ledger.switches import has_stopped_itself
 from ledger.tables import Deposit, OwnershipConfirmation, Refund, Withdrawal
 
 # The waits that may run out, and what a refund is then ended for.
@@ -164,6 +165,10 @@ class Checking:
             is_begun = row.status in (RefundStatus.PAYING, RefundStatus.CONFIRMING)
             if is_begun and reason == StatusReason.FACTS_UNAVAILABLE:
                 pass  # the answer to the step that began the payout was lost: the payout goes on
+            elif reason == StatusReason.FACTS_UNAVAILABLE and has_stopped_itself(session, row.rail):
+                # One finding says so for the whole rail: what is approved waits for its start, the rest reads on.
+                if row.status == RefundStatus.AWAITING_APPROVAL:
+                    hold_back(session, self._database, row, StatusReason.RAIL_STOPPED)
             elif is_begun or row.status == RefundStatus.CHECKING:
                 attend(session, self._database, row, reason)
             elif row.status == RefundStatus.AWAITING_ORDERS:

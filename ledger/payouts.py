@@ -5,11 +5,11 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
-from domain.errors import NotFound
+from domain.errors import NotFound, NotReady
 from domain.findings import FindingKind
 from domain.money import Money
 from domain.payments import ChainPaymentRef, PaymentFacts, PaymentRef
-from domain.payouts import DEAD, CardPayout, PayoutOutcome, PayoutStatus
+from domain.payouts import DEAD, CardPayout, Departure, PayoutOutcome, PayoutStatus
 from domain.policy import Policy
 from domain.refunds import Rail, RefundState, RefundStatus, StatusReason, WaitingFor
 from domain.verdicts import Outcome, Verdict
@@ -30,6 +30,13 @@ REASONS_OF_DEAD = {
     PayoutStatus.CANCELED: StatusReason.PAYOUT_CANCELED,
     PayoutStatus.REVERTED: StatusReason.PAYOUT_REVERTED,
 }
+
+# Stripe keeps a key for at least 24 h: docs.stripe.com/api/idempotent_requests. The hour is for clocks that differ,
+# and for a request that took its time to leave.
+KEY_FORGOTTEN_AFTER = timedelta(hours=25)
+# Some four minutes of quick failures, or an hour of slow ones.
+UNCLEAR_ANSWERS_MAX = 8
+UNCLEAR_AFTER = timedelta(hours=1)
 
 # A payout can go wrong as long as its refund is not ended unpaid; paid is no end of care.
 MAY_FAIL = (RefundStatus.PAYING, RefundStatus.CONFIRMING, RefundStatus.REFUNDED, RefundStatus.NEEDS_ATTENTION)
@@ -164,31 +171,73 @@ class Payouts:
         with self._database.read() as session:
             return cases.state_of(session, cases.get(session, refund_id))
 
-    def record_sending(self, refund_id: str, attempt: int) -> PayoutStatus | None:
-        """Write that the request is about to leave: from now on the outcome is unknown until it is seen.
+    def hold_back(self, refund_id: str) -> RefundState:
+        """Let an approved refund wait before its stopped rail, approvals and all; one that is being paid goes on."""
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            if row.status == RefundStatus.AWAITING_APPROVAL and is_stopped(session, row.rail, None):
+                self._stay(session, row, StatusReason.RAIL_STOPPED)
+            return cases.state_of(session, row)
 
-        Return what was known of the payout before, None where nothing may leave: the rail was stopped since the
-        payout began, or an approval does not count any more.
+    def record_sending(self, refund_id: str, attempt: int) -> Departure:
+        """Write, right before the request leaves, that from now on the outcome is unknown until it is seen.
+
+        A request that may have left already is not repeated either while its rail is stopped, nor while its key
+        answers with a stored failure. A key that is forgotten by now begins anew with this request.
         """
         with self._database.write() as session:
             row, payout = cases.get(session, refund_id), self._get(session, refund_id, attempt)
             before = PayoutStatus(payout.status)
-            if before == PayoutStatus.UNKNOWN:
-                return before
-            if before != PayoutStatus.QUEUED or not may_leave(session, self._database, self._policy, row, payout):
-                return None
-            payout.status = PayoutStatus.UNKNOWN.value
-            payout.updated_at = self._database.now()
-            cases.note(
-                session, self._database, row, "payout.sending", detail={"rail": payout.rail, "attempt": attempt}
-            )
-            return before
+            if before not in (PayoutStatus.QUEUED, PayoutStatus.UNKNOWN):
+                return Departure.STAY
+            if before == PayoutStatus.UNKNOWN and is_stopped(session, payout.rail, payout.chain_id):
+                return Departure.STAY
+            if before == PayoutStatus.QUEUED and not may_leave(session, self._database, self._policy, row, payout):
+                return Departure.STAY
+            now = self._database.now()
+            is_forgotten = payout.key_used_at is None or now - payout.key_used_at >= KEY_FORGOTTEN_AFTER
+            if payout.is_failure_stored and not is_forgotten:
+                return Departure.ASK_LATER
+            if is_forgotten:
+                payout.key_used_at, payout.is_failure_stored = now, False
+            if before == PayoutStatus.QUEUED:
+                payout.status = PayoutStatus.UNKNOWN.value
+                payout.updated_at = now
+                detail = {"rail": payout.rail, "attempt": attempt}
+                cases.note(session, self._database, row, "payout.sending", detail=detail)
+            return Departure.GO
 
-    def record_outcome(self, refund_id: str, attempt: int, outcome: PayoutOutcome) -> RefundState:
-        """Book what was seen outside. An older attempt's answer changes its payout, never the refund's state."""
+    def record_unclear(self, refund_id: str, attempt: int, cause: str, *, is_stored: bool) -> None:
+        """Count an answer that told nothing; after eight in a row, or an hour of them, a person hears of it.
+
+        `is_stored` says that the processor will repeat this failure until it forgets the payout's key.
+        """
         with self._database.write() as session:
-            row = cases.get(session, refund_id)
-            settle(session, self._database, row, self._get(session, refund_id, attempt), outcome)
+            row, payout = cases.get(session, refund_id), self._get(session, refund_id, attempt)
+            if payout.status not in (PayoutStatus.QUEUED, PayoutStatus.UNKNOWN):
+                return
+            now = self._database.now()
+            payout.is_failure_stored |= is_stored
+            payout.unclear_answers += 1
+            payout.unclear_since = payout.unclear_since or now
+            if payout.unclear_answers >= UNCLEAR_ANSWERS_MAX or now - payout.unclear_since >= UNCLEAR_AFTER:
+                tell_of_unclear(session, self._database, row, payout, cause)
+
+    def record_outcome(
+        self, refund_id: str, attempt: int, outcome: PayoutOutcome, *, is_unsent: bool = False
+    ) -> RefundState:
+        """Book what was seen outside. An older attempt's answer changes its payout, never the refund's state.
+
+        `is_unsent` says that whoever looked has sent nothing, and knew of no other request. Then a refusal is proof
+        only while no request was recorded: another worker may have sent one meanwhile.
+        """
+        with self._database.write() as session:
+            row, payout = cases.get(session, refund_id), self._get(session, refund_id, attempt)
+            if is_unsent and outcome.status == PayoutStatus.REFUSED and payout.status != PayoutStatus.QUEUED:
+                if payout.status == PayoutStatus.UNKNOWN:
+                    raise NotReady("another worker is sending this payout: what became of it is looked at again")
+                return cases.state_of(session, row)
+            settle(session, self._database, row, payout, outcome)
             return cases.state_of(session, row)
 
     def end_watch(self, refund_id: str) -> RefundState:
@@ -223,6 +272,26 @@ def may_leave(session: Session, database: Database, policy: Policy, row: Refund,
     return False
 
 
+def tell_of_unclear(session: Session, database: Database, row: Refund, payout: Payout, cause: str) -> None:
+    """Tell people of a payout of which nothing is known for long, in the caller's transaction. It goes on itself."""
+    is_queued = payout.status == PayoutStatus.QUEUED
+    open_finding(
+        session,
+        database,
+        kind=FindingKind.FACTS_UNAVAILABLE if is_queued else FindingKind.PAYOUT_UNKNOWN,
+        key=f"payout/{payout.refund_id}/{payout.attempt}/unclear/{payout.status}",
+        evidence={
+            "attempt": payout.attempt,
+            "rail": payout.rail,
+            "answers": payout.unclear_answers,
+            "since": payout.unclear_since.isoformat() if payout.unclear_since else None,
+            "is_failure_stored": payout.is_failure_stored,
+            "cause": cause[:200],
+        },
+        refund_id=row.id,
+    )
+
+
 def settle(session: Session, database: Database, row: Refund, payout: Payout, outcome: PayoutOutcome) -> None:
     """Move payout, books and refund to what was seen, in the caller's transaction."""
     if payout.status in DEAD or payout.status == PayoutStatus.PAID_OUTSIDE:
@@ -232,6 +301,7 @@ def settle(session: Session, database: Database, row: Refund, payout: Payout, ou
     payout.status = outcome.status.value
     payout.provider_ref = outcome.provider_ref or payout.provider_ref
     payout.detail = outcome.detail[:400]
+    payout.unclear_answers, payout.unclear_since = 0, None
     if changed:
         payout.updated_at = database.now()
         detail = {
@@ -264,6 +334,8 @@ def _settle_again(session: Session, database: Database, row: Refund, payout: Pay
     if payout.status == PayoutStatus.PAID_OUTSIDE:
         return
     reason = REASONS_OF_DEAD[PayoutStatus(payout.status)]  # nothing to be seen of a dead payout is no news of it
+    if outcome.reason == StatusReason.PAYOUT_DISPUTED:
+        reason = outcome.reason  # and yet the payment may go back by the bank: nobody may pay it another way now
     if outcome.status in (PayoutStatus.PENDING, PayoutStatus.SUCCEEDED):
         reason = outcome.reason or reason
         open_finding(

@@ -9,8 +9,9 @@ from domain.errors import Conflict, InvalidRequest
 from domain.findings import FindingKind
 from domain.payouts import PayoutStatus
 from domain.people import DECIDING, OPERATORS
+from domain.rails import StopCause
 from domain.refunds import Rail, RefundStatus, StatusReason
-from ledger import audit, unpausing
+from ledger import audit, cases, unpausing
 from ledger.clients import may_act, require_role
 from ledger.database import Database
 from ledger.findings import close_finding, open_finding
@@ -18,6 +19,7 @@ from ledger.switches import switch_of
 from ledger.tables import Finding, Payout, RailStop, RailWord, Refund
 
 STARTERS_NEEDED = 2
+SERVICE = cases.SERVICE
 
 Picture = dict[str, Any]
 
@@ -47,13 +49,28 @@ class Rails:
             if not (is_same and not _start_words(session, rail, chain_id)):
                 self._say(session, name, "stop", reason, operator)
                 now = self._database.now()
-                session.merge(RailStop(rail=name, operator=operator, reason=reason, stopped_at=now))
+                session.merge(RailStop(rail=name, operator=operator, cause=None, reason=reason, stopped_at=now))
                 session.flush()
                 evidence: dict[str, Any] = {"rail": rail.value, "operator": operator}
                 evidence |= {} if chain_id is None else {"chain_id": chain_id}
                 key = _key(name)
                 open_finding(session, self._database, kind=FindingKind.RAIL_STOP, key=key, evidence=evidence)
             return _picture(session, rail, chain_id)
+
+    def stop_itself(self, rail: Rail, cause: StopCause, told: str) -> None:
+        """Stop a rail on the service's own word, once: one that is stopped already stays as it is.
+
+        `told` is what the provider said, in our own words. Words to start count only if they came after it.
+        """
+        with self._database.write() as session:
+            if session.get(RailStop, switch_of(rail)) is not None:
+                return
+            now, name = self._database.now(), switch_of(rail)
+            self._say(session, name, "stop", told, None)
+            session.add(RailStop(rail=name, operator=None, cause=cause.value, reason=told, stopped_at=now))
+            session.flush()
+            evidence = {"rail": rail.value, "operator": SERVICE, "cause": cause.value, "told": told[:200]}
+            open_finding(session, self._database, kind=FindingKind.RAIL_STOP, key=_key(name), evidence=evidence)
 
     def start(
         self,
@@ -101,7 +118,9 @@ class Rails:
             close_finding(session, now, finding, operator=operator, reason="started again by two people")
         if chain_id is not None:
             unpausing.start(session, self._database, chain_id, operator, adopt_nonce)
-        queued = select(Payout.refund_id).where(Payout.rail == rail.value, Payout.status == PayoutStatus.QUEUED)
+        # A wallet goes on with what it signed; a card request that may have left is repeated only now.
+        waiting = [PayoutStatus.QUEUED, *([PayoutStatus.UNKNOWN] if rail == Rail.CARD else [])]
+        queued = select(Payout.refund_id).where(Payout.rail == rail.value, Payout.status.in_(waiting))
         held_back = (Refund.status == RefundStatus.AWAITING_APPROVAL) & (
             Refund.status_reason == StatusReason.RAIL_STOPPED
         )
@@ -110,7 +129,7 @@ class Rails:
         )
 
     def _say(
-        self, session: Session, name: str, act: str, reason: str, operator: str, adopt_nonce: int | None = None
+        self, session: Session, name: str, act: str, reason: str, operator: str | None, adopt_nonce: int | None = None
     ) -> None:
         now, salt = self._database.now(), audit.new_salt()
         said = RailWord(rail=name, act=act, operator=operator, reason=reason, salt=salt, recorded_at=now)
@@ -121,7 +140,7 @@ class Rails:
         detail: dict[str, Any] = {"reason_sealed": audit.sealed(salt, reason)}
         if adopt_nonce is not None:
             detail["adopt_nonce"] = adopt_nonce
-        audit.append(session, at=now, actor=operator, event=event, subject=name, detail=detail)
+        audit.append(session, at=now, actor=operator or SERVICE, event=event, subject=name, detail=detail)
 
 
 def _require_chain(rail: Rail, chain_id: int | None) -> None:
@@ -147,7 +166,7 @@ def _starters(session: Session, rail: Rail, chain_id: int | None, adopt_nonce: i
     """Name who asked for this very start and may still do so: who lost the right since then does not count."""
     words = _start_words(session, rail, chain_id)
     same = [word for word in words if word.adopt_nonce == adopt_nonce]
-    return {word.operator for word in same if may_act(session, word.operator, DECIDING)}
+    return {word.operator for word in same if word.operator and may_act(session, word.operator, DECIDING)}
 
 
 def _key(name: str) -> str:
@@ -157,13 +176,14 @@ def _key(name: str) -> str:
 def _picture(session: Session, rail: Rail, chain_id: int | None = None) -> Picture:
     stop, is_off = session.get(RailStop, switch_of(rail, chain_id)), _is_off(session, rail, chain_id)
     words = _start_words(session, rail, chain_id) if is_off else []
-    words = [word for word in words if may_act(session, word.operator, DECIDING)]
+    words = [word for word in words if word.operator and may_act(session, word.operator, DECIDING)]
     return {
         "rail": rail.value,
         "chain_id": chain_id,
         "is_stopped": is_off,
         "pause_reason": unpausing.pause_reason(session, chain_id),
-        "stopped_by": stop.operator if stop else None,
+        "stopped_by": (stop.operator or SERVICE) if stop else None,
+        "stop_cause": stop.cause if stop else None,
         "stopped_at": stop.stopped_at if stop else None,
         "reason": stop.reason if stop else None,
         "start_asked": [{"operator": it.operator, "recorded_at": it.recorded_at} for it in words],

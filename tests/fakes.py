@@ -1,14 +1,16 @@
 """Plain stand-ins for the outside world, for tests in which only our own behaviour matters."""
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from domain.card_events import CardEvent, EventPage
 from domain.differences import ProviderRefund, SentTransfer
-from domain.errors import BytesDiffer, EndpointsDisagree, NeedsOperator, TryAgain
+from domain.errors import AccessRefused, BytesDiffer, EndpointsDisagree, FailureStored, NeedsOperator, TryAgain
 from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Settlement
 from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
+from domain.rails import StopCause
 from domain.refunds import StatusReason
 from domain.transfers import (
     ForeignUse,
@@ -47,6 +49,14 @@ class FakeCardProcessor:
     refuses_its_key: bool = False
     loses_answers: bool = False
     takes_no_requests: bool = False
+    is_locked: bool = False
+    """It takes our key for nothing at all, ..."""
+    takes_no_requests_of_its_key: bool = False
+    """... or only for reading."""
+    stores_failures: bool = False
+    stored: set[str] = field(default_factory=set)
+    """Keys under which it repeats a failure."""
+    replays: int = 0
     posts: int = 0
     looks: int = 0
     foreign: list[ProviderRefund] = field(default_factory=list)
@@ -76,11 +86,21 @@ class FakeCardProcessor:
         candidate = "pi_" + proof.partition("_")[2]
         return candidate if candidate in self.payments else None
 
-    def ensure_refund(self, payout: CardPayout, *, maybe_sent: bool = False) -> PayoutOutcome:
+    def ensure_refund(
+        self, payout: CardPayout, *, maybe_sent: bool = False, before_leap: Callable[[], None] = lambda: None
+    ) -> PayoutOutcome:
         self._answer()
-        if self.takes_no_requests:
-            raise TryAgain("the card processor takes no requests")
         if payout.idempotency_key not in self.refunds:
+            before_leap()
+            if self.takes_no_requests:
+                raise TryAgain("the card processor takes no requests")
+            if self.takes_no_requests_of_its_key:
+                raise AccessRefused(StopCause.KEY_REFUSED, "the key may not make refunds")
+            if self.stores_failures:
+                self.stored.add(payout.idempotency_key)
+            if payout.idempotency_key in self.stored:
+                self.replays += 1
+                raise FailureStored("the card processor repeats a stored failure", after_seconds=900)
             self.posts += 1
             self.requests[payout.idempotency_key] = payout
             self.refunds[payout.idempotency_key] = self.status_of_new.model_copy(
@@ -146,6 +166,8 @@ class FakeCardProcessor:
     def _answer(self) -> None:
         if self.is_away:
             raise TryAgain("the card processor does not answer")
+        if self.is_locked:
+            raise AccessRefused(StopCause.KEY_REFUSED, "the key was revoked")
 
 
 @dataclass

@@ -67,7 +67,7 @@ def _examine(database: Database, where: str, settings: Settings) -> Iterator[Che
     for stop in stopped:
         yield warning(
             "database.rails",
-            f"The {stop.rail} rail was stopped by {stop.operator}: {stop.reason}",
+            f"The {stop.rail} rail was stopped by {stop.operator or 'the service itself'}: {stop.reason}",
             "Approved refunds wait there until two people start it: `refunds rail start`.",
         )
     for wallet in paused:

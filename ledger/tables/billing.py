@@ -32,6 +32,7 @@ class Deposit(Row):
         UniqueConstraint("chain_id", "tx_hash", "log_index", name="uq_deposits_chain_payment"),
         UniqueConstraint("chain_id", "tx_hash", "claimed_log_index", name="uq_deposits_claimed_log"),
         CheckConstraint("amount_minor > 0", name="amount_positive"),
+        UniqueConstraint("id", "rail", name="uq_deposits_rail"),  # what a payout's own rail refers to
     )
 
     id: Mapped[str] = mapped_column(String(128), primary_key=True)

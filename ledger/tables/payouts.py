@@ -2,7 +2,16 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, String, UniqueConstraint, text
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.columns import WholeNumber
@@ -30,7 +39,12 @@ class Wallet(Row):
 
 
 class Payout(Row):
-    """One attempt to move the money of one deposit. Only a dead attempt frees the deposit's slot."""
+    """One attempt to move the money of one deposit. Only a dead attempt frees the deposit's slot.
+
+    The slot is one for all refunds, attempts and rails, and a payout's rail is its deposit's own. `key_used_at` is
+    when the memory of the processor for this attempt's key can have begun at the earliest, `is_failure_stored` that
+    it repeats a failure until it forgets the key. `unclear_answers` counts those in a row that told nothing.
+    """
 
     __tablename__ = "payouts"
     __table_args__ = (
@@ -46,11 +60,17 @@ class Payout(Row):
             "(nonce IS NULL) = (status IN ('queued', 'paid_outside', 'refused') OR rail = 'card')",
             name="nonce_if_sent",
         ),
+        ForeignKeyConstraint(["deposit_id", "rail"], ["deposits.id", "deposits.rail"], name="fk_payouts_own_rail"),
+        CheckConstraint(
+            "CASE rail WHEN 'card' THEN chain_id IS NULL AND wallet IS NULL AND destination IS NULL "
+            "WHEN 'crypto' THEN payment_intent IS NULL ELSE 1 = 0 END",
+            name="one_way",
+        ),
     )
 
     refund_id: Mapped[str] = mapped_column(ForeignKey("refunds.id"), primary_key=True)
     attempt: Mapped[int] = mapped_column(primary_key=True)
-    deposit_id: Mapped[str] = mapped_column(ForeignKey("deposits.id"))
+    deposit_id: Mapped[str] = mapped_column(String(128))
     rail: Mapped[str] = mapped_column(String(8))
     status: Mapped[str] = mapped_column(String(16), index=True)
     detail: Mapped[str] = mapped_column(String(400), default="")
@@ -69,6 +89,10 @@ class Payout(Row):
     is_buried: Mapped[bool] = mapped_column(default=False)
     is_cancel_asked: Mapped[bool] = mapped_column(default=False)
     lost_since: Mapped[datetime | None]
+    key_used_at: Mapped[datetime | None]
+    is_failure_stored: Mapped[bool] = mapped_column(default=False)
+    unclear_answers: Mapped[int] = mapped_column(default=0)
+    unclear_since: Mapped[datetime | None]
     begun_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

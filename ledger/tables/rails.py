@@ -11,13 +11,15 @@ from ledger.tables.base import Row
 class RailStop(Row):
     """A rail, or one chain of it (`crypto/31337`), that may not pay now.
 
-    Read inside the database transaction of every step that moves money.
+    Read inside the database transaction of every step that moves money. No operator means the service itself, and
+    then `cause` says why.
     """
 
     __tablename__ = "rail_stops"
 
     rail: Mapped[str] = mapped_column(String(32), primary_key=True)
-    operator: Mapped[str] = mapped_column(ForeignKey("clients.name"))
+    operator: Mapped[str | None] = mapped_column(ForeignKey("clients.name"))
+    cause: Mapped[str | None] = mapped_column(String(32))
     reason: Mapped[str] = mapped_column(Text)
     stopped_at: Mapped[datetime]
 
@@ -25,7 +27,8 @@ class RailStop(Row):
 class RailWord(Row):
     """One person's word to stop or to start a rail, or one chain of it, in recorded order.
 
-    A stop voids the words before it. `adopt_nonce` is the count from which the chain's wallet is to go on.
+    The service's own word, to stop, has no operator. A stop voids the words before it. `adopt_nonce` is the count
+    from which the chain's wallet is to go on.
     """
 
     __tablename__ = "rail_words"
@@ -33,7 +36,7 @@ class RailWord(Row):
     seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     rail: Mapped[str] = mapped_column(String(32), index=True)
     act: Mapped[str] = mapped_column(String(8))
-    operator: Mapped[str] = mapped_column(ForeignKey("clients.name"))
+    operator: Mapped[str | None] = mapped_column(ForeignKey("clients.name"))
     reason: Mapped[str] = mapped_column(Text)
     adopt_nonce: Mapped[int | None]
     salt: Mapped[str] = mapped_column(String(32))

@@ -18,6 +18,7 @@ from ledger.messages import Messages
 from ledger.outbox import Outbox
 from ledger.payouts import Payouts
 from ledger.progress import Progress
+from ledger.rails import Rails
 from ledger.sightings import Sightings
 from ledger.signing import Signing
 from ledger.wallets import Wallets
@@ -62,8 +63,11 @@ class Steps:
             policy=policy,
         )
         reader = PaymentReader(card or house.card, {CHAIN_ID: deposits or house.chain})
-        self._payments = PaymentActivities(reader=reader, checking=checking, payouts=payouts, progress=progress)
-        self._cards = CardActivities(processor=card or house.card, payouts=payouts)
+        stops = Rails(database)
+        self._payments = PaymentActivities(
+            reader=reader, checking=checking, payouts=payouts, progress=progress, stops=stops
+        )
+        self._cards = CardActivities(processor=card or house.card, payouts=payouts, stops=stops)
         self._crypto = CryptoActivities(
             chains={CHAIN_ID: chain or house.chain},
             outbox=Outbox(database, house.limits),

@@ -116,6 +116,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_deposits")),
         sa.UniqueConstraint("chain_id", "tx_hash", "claimed_log_index", name="uq_deposits_claimed_log"),
         sa.UniqueConstraint("chain_id", "tx_hash", "log_index", name="uq_deposits_chain_payment"),
+        sa.UniqueConstraint("id", "rail", name="uq_deposits_rail"),
         sa.UniqueConstraint("payment_intent", name=op.f("uq_deposits_payment_intent")),
     )
     with op.batch_alter_table("deposits", schema=None) as batch_op:
@@ -156,7 +157,8 @@ def upgrade() -> None:
     op.create_table(
         "rail_stops",
         sa.Column("rail", sa.String(length=32), nullable=False),
-        sa.Column("operator", sa.String(length=128), nullable=False),
+        sa.Column("operator", sa.String(length=128), nullable=True),
+        sa.Column("cause", sa.String(length=32), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("stopped_at", ledger.columns.UtcTime(), nullable=False),
         sa.ForeignKeyConstraint(["operator"], ["clients.name"], name=op.f("fk_rail_stops_operator")),
@@ -167,7 +169,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("rail", sa.String(length=32), nullable=False),
         sa.Column("act", sa.String(length=8), nullable=False),
-        sa.Column("operator", sa.String(length=128), nullable=False),
+        sa.Column("operator", sa.String(length=128), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("adopt_nonce", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("salt", sa.String(length=32), nullable=False),
@@ -407,13 +409,22 @@ def upgrade() -> None:
         sa.Column("is_buried", sa.Boolean(), nullable=False),
         sa.Column("is_cancel_asked", sa.Boolean(), nullable=False),
         sa.Column("lost_since", ledger.columns.UtcTime(), nullable=True),
+        sa.Column("key_used_at", ledger.columns.UtcTime(), nullable=True),
+        sa.Column("is_failure_stored", sa.Boolean(), nullable=False),
+        sa.Column("unclear_answers", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("unclear_since", ledger.columns.UtcTime(), nullable=True),
         sa.Column("begun_at", ledger.columns.UtcTime(), nullable=False),
         sa.Column("updated_at", ledger.columns.UtcTime(), nullable=False),
         sa.CheckConstraint(
             "(nonce IS NULL) = (status IN ('queued', 'paid_outside', 'refused') OR rail = 'card')",
             name=op.f("ck_payouts_nonce_if_sent"),
         ),
-        sa.ForeignKeyConstraint(["deposit_id"], ["deposits.id"], name=op.f("fk_payouts_deposit_id")),
+        sa.CheckConstraint(
+            "CASE rail WHEN 'card' THEN chain_id IS NULL AND wallet IS NULL AND destination IS NULL "
+            "WHEN 'crypto' THEN payment_intent IS NULL ELSE 1 = 0 END",
+            name=op.f("ck_payouts_one_way"),
+        ),
+        sa.ForeignKeyConstraint(["deposit_id", "rail"], ["deposits.id", "deposits.rail"], name="fk_payouts_own_rail"),
         sa.ForeignKeyConstraint(["refund_id"], ["refunds.id"], name=op.f("fk_payouts_refund_id")),
         sa.PrimaryKeyConstraint("refund_id", "attempt", name=op.f("pk_payouts")),
         sa.UniqueConstraint("chain_id", "wallet", "nonce", name="uq_payouts_nonce"),
