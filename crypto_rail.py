@@ -25,6 +25,8 @@ class Wallets(Protocol):
 
     def watch(self, chain_id: int, address: str, view: WalletView | None, dispute: str | None) -> None: ...
 
+    def stranger(self, chain_id: int, address: str, view: WalletView) -> str | None: ...
+
 
 @dataclass(frozen=True)
 class ConfiguredChain:
@@ -49,6 +51,9 @@ class ConfiguredChain:
             return  # told above; the wallet can do nothing meanwhile
         else:
             wallets.watch(chain_id, wallet, view, None)
+            if (told := wallets.stranger(chain_id, wallet, view)) is not None:
+                cause = {"rail": "crypto", "entry": f"chains.{self.position}.first_nonce", "cause": told}
+                logger.error("rail.unready", extra=cause)
 
     def troubles(self) -> Iterator[Trouble]:
         """Look at key and endpoints; `entry` names the field from the top of the file, as `chains.0.wallet`."""

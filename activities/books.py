@@ -78,7 +78,7 @@ class Booked(Protocol):
         self, chain_id: int, wallet: str, since: datetime, after_nonce: int | None, limit: int
     ) -> list[BookedPayout]: ...
 
-    def watch_wallet(self, chain_id: int, wallet: str, next_nonce: int) -> None: ...
+    def watch_wallet(self, chain_id: int, wallet: str, view: WalletView) -> None: ...
 
     def stray_nonces(self, chain_id: int, wallet: str, below: int, limit: int) -> list[int]: ...
 
@@ -206,7 +206,7 @@ class BooksActivities:
         view = chain.view()
         judged: list[Judgement] = []
         if page.after_nonce is None:
-            self._booked.watch_wallet(page.chain_id, wallet, view.nonce_pending)
+            self._booked.watch_wallet(page.chain_id, wallet, view)
             judged += self._judge_strays(chain, page.chain_id, wallet, view.nonce_finalized)
         payouts = self._booked.wallet_payouts(
             page.chain_id, wallet, page.plan.since, page.after_nonce, PAYOUTS_PER_PAGE

@@ -52,6 +52,7 @@ def _look(environment: dict[str, str]) -> Iterator[Check]:
             yield from _part("database").examine(settings)
             if settings.stripe_secret_key or settings.chains:
                 yield from _part("rails").examine(settings)
+                yield from _part("wallets").examine(settings)
     if is_service or any(name.startswith("TEMPORAL_") for name in environment):
         yield from _part("temporal").examine()
 

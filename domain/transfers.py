@@ -77,6 +77,8 @@ class WalletView(BaseModel):
     has_code: bool = False
     is_for_signing: bool = True
     """Whether pool and balance were asked for. Where not, `nonce_pending` and balance say nothing."""
+    first_nonce: int = 0
+    """From which nonce on the wallet is ours, by the settings and not by the chain."""
     reading: int = 0
     """Which reading of the chain this is: looks that are given the same view share what they ask of its blocks,
     and transfers what they ask of fees."""

@@ -13,9 +13,10 @@ from domain.payouts import MAY_STILL_LAND, PAID, PayoutStatus
 from domain.policy import Policy
 from domain.reconciliation import compare_books, compare_hold, compare_progress, patience
 from domain.refunds import END_STATES, RefundStatus, WaitingFor
+from domain.transfers import WalletView
+from ledger import wallets
 from ledger.database import Database
 from ledger.tables import ChainTransaction, Deposit, Hold, Payout, Posting, Refund, Wallet
-from ledger.wallets import register_wallet
 
 BATCH_DEPOSITS = 500
 TO_BE_SEEN = (*MAY_STILL_LAND, PayoutStatus.SUCCEEDED)
@@ -75,18 +76,20 @@ class Booked:
         with self._database.read() as session:
             return _read_payouts(session, query.order_by(Payout.nonce).limit(limit))
 
-    def watch_wallet(self, chain_id: int, wallet: str, next_nonce: int) -> None:
+    def watch_wallet(self, chain_id: int, wallet: str, view: WalletView) -> None:
         """Know a wallet from now on; one that is known stays as it is."""
         with self._database.read() as session:
             if session.get(Wallet, (chain_id, wallet)) is not None:
                 return
         with self._database.write() as session:
-            register_wallet(session, chain_id, wallet, next_nonce)
+            wallets.register(session, self._database, chain_id, wallet, view)
 
     def stray_nonces(self, chain_id: int, wallet: str, below: int, limit: int) -> list[int]:
         """List the nonces that the wallet has used and that no payout of ours has, lowest first."""
         with self._database.read() as session:
-            known = session.get_one(Wallet, (chain_id, wallet))
+            known = session.get(Wallet, (chain_id, wallet))
+            if known is None:
+                return []  # its settings name a first nonce that the chain has not reached
             ours = session.scalars(
                 select(Payout.nonce)
                 .where(Payout.chain_id == chain_id, Payout.wallet == wallet, Payout.nonce < below)

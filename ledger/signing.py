@@ -47,7 +47,7 @@ class Signing:
                 raise ValueError("a card payout has no place in the outbox")
             if not view.is_for_signing:
                 return None  # it came after the view, which then shows neither pool nor balance
-            wallet = _wallet_of(session, payout.chain_id, payout.wallet, view)
+            wallet = wallets.register(session, self._database, payout.chain_id, payout.wallet, view)
             if wallet is None or payout.status != PayoutStatus.QUEUED:
                 return None
             if not wallets.check(session, self._database, wallet, view):
@@ -192,16 +192,6 @@ class Signing:
                 "balance_base_units": str(balance),
             },
         )
-
-
-def _wallet_of(session: Session, chain_id: int, address: str, view: WalletView) -> Wallet | None:
-    """Return the wallet; None for a new one while something of it is in the pool.
-
-    That may be dropped, and a count of nonces that begins behind it would leave a gap.
-    """
-    if session.get(Wallet, (chain_id, address)) is None and view.nonce_pending != view.nonce_latest:
-        return None
-    return wallets.register_wallet(session, chain_id, address, view.nonce_latest)
 
 
 def _is_used_by_others(wallet: Wallet, view: WalletView) -> bool:

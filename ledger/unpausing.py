@@ -6,12 +6,10 @@ from sqlalchemy.orm import Session
 from domain.differences import DifferenceKind
 from domain.errors import Conflict
 from domain.findings import FindingKind
-from domain.payouts import PayoutOutcome, PayoutStatus
-from domain.refunds import StatusReason
-from ledger import cases
+from domain.payouts import PayoutStatus
+from ledger import wallets
 from ledger.database import Database
 from ledger.findings import close_finding
-from ledger.payouts import settle
 from ledger.tables import Finding, Payout, Wallet
 
 # How a reconciliation calls a chain transaction of the wallet that no payout of ours explains.
@@ -47,24 +45,12 @@ def start(session: Session, database: Database, chain_id: int, operator: str, ad
         wallet.pause_reason = wallet.disagreeing_since = None
         if adopt_nonce is not None and adopt_nonce > wallet.next_nonce:
             wallet.next_nonce = adopt_nonce
-            _send_back_queued(session, database, wallet)
+            wallets.send_back_queued(session, database, wallet)
         session.flush()
         paused = select(Finding).where(Finding.kind == FindingKind.WALLET_PAUSED, Finding.closed_at.is_(None))
         for finding in session.scalars(paused).all():
             if (finding.evidence["chain_id"], finding.evidence["wallet"]) == (chain_id, wallet.address):
                 close_finding(session, now, finding, operator=operator, reason="started again by two people")
-
-
-def _send_back_queued(session: Session, database: Database, wallet: Wallet) -> None:
-    """Bring what waits in the queue before people: the database may not know that it was paid, see the runbook."""
-    queued = select(Payout).where(
-        Payout.chain_id == wallet.chain_id, Payout.wallet == wallet.address, Payout.status == PayoutStatus.QUEUED
-    )
-    for payout in session.scalars(queued).all():
-        outcome = PayoutOutcome(
-            status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED, detail="the wallet's count was moved"
-        )
-        settle(session, database, cases.get(session, payout.refund_id), payout, outcome)
 
 
 def _require_no_lost_payout(session: Session, wallet: Wallet) -> None:

@@ -7,12 +7,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from domain.findings import FindingKind
+from domain.payouts import PayoutOutcome, PayoutStatus
 from domain.policy import Policy
+from domain.refunds import StatusReason
 from domain.transfers import WalletView
-from domain.wallets import PauseReason
+from domain.wallets import PauseReason, tell_stranger
+from ledger import audit, cases
 from ledger.database import Database
 from ledger.findings import open_finding
-from ledger.tables import Finding, RailWord, Wallet
+from ledger.payouts import settle
+from ledger.tables import Finding, Payout, RailWord, Wallet
 
 
 class Wallets:
@@ -29,16 +33,26 @@ class Wallets:
         """
         with self._database.read() as session:
             wallet = session.get(Wallet, (chain_id, address))
-            if wallet is None or not (dispute or wallet.disagreeing_since or (view and _is_news(wallet, view))):
+            is_news = view is not None and (wallet is None or _is_news(wallet, view))
+            if not is_news and (wallet is None or not (dispute or wallet.disagreeing_since)):
                 return
         with self._database.write() as session:
-            wallet, now = session.get_one(Wallet, (chain_id, address)), self._database.now()
+            wallet, now = session.get(Wallet, (chain_id, address)), self._database.now()
+            if view is not None:
+                wallet = register(session, self._database, chain_id, address, view)
+            if wallet is None:
+                return
             wallet.disagreeing_since = (wallet.disagreeing_since or now) if dispute else None
             if view is not None:
                 check(session, self._database, wallet, view)
             if wallet.disagreeing_since is not None and now - wallet.disagreeing_since >= self._patience:
                 evidence = {"since": wallet.disagreeing_since.isoformat(), "cause": (dispute or "")[:200]}
                 pause(session, self._database, wallet, PauseReason.ENDPOINTS_DISAGREE, evidence)
+
+    def stranger(self, chain_id: int, address: str, view: WalletView) -> str | None:
+        """Say what a person must know of a wallet that this database never paid from; None where nothing is wrong."""
+        with self._database.read() as session:
+            return stranger(session, chain_id, address, view)
 
     def pause(self, chain_id: int, address: str, reason: PauseReason, evidence: dict[str, Any]) -> None:
         """Let a wallet assign nothing more; the bytes of its payouts go on being sent and watched."""
@@ -56,6 +70,8 @@ def check(session: Session, database: Database, wallet: Wallet, view: WalletView
         # A restored database, or the key used elsewhere: which one, a person finds out.
         wallet.nonce_final_seen = max(wallet.nonce_final_seen, view.nonce_finalized)
         evidence = {"next_nonce": wallet.next_nonce, "finalized_nonce": view.nonce_finalized}
+        if not _has_assigned(session, wallet):
+            evidence["first_nonce"] = wallet.first_nonce  # a new database, or an old one, met a wallet with a past
         pause(session, database, wallet, PauseReason.NONCE_DRIFT, evidence)
     return wallet.pause_reason is None
 
@@ -80,17 +96,63 @@ def pause(
     open_finding(session, database, kind=FindingKind.WALLET_PAUSED, key=key, evidence=told)
 
 
-def register_wallet(session: Session, chain_id: int, address: str, first_nonce: int) -> Wallet:
-    """Return a wallet's row, made when the wallet is first used; later calls never change its nonce."""
+def stranger(session: Session, chain_id: int, address: str, view: WalletView) -> str | None:
+    """Say where chain and database do not fit together from the start on, and what to do; None where they do."""
     wallet = session.get(Wallet, (chain_id, address))
+    if wallet is not None and _has_assigned(session, wallet):
+        return None
+    return tell_stranger(chain_id, address, view, max(view.first_nonce, wallet.next_nonce if wallet else 0))
+
+
+def register(session: Session, database: Database, chain_id: int, address: str, view: WalletView) -> Wallet | None:
+    """Return a wallet's row, made when the wallet is first used; None while the chain has not reached it.
+
+    Its first nonce is what people say of it, never what the chain counts: a database that is older than the wallet's
+    first payout would take what it paid itself for somebody else's past, and pay it again. What people say may be
+    raised until a nonce was assigned; what was queued until then is theirs to judge.
+    """
+    wallet, first_nonce = session.get(Wallet, (chain_id, address)), view.first_nonce
     if wallet is None:
+        if view.nonce_latest < first_nonce:
+            return None  # nonces from there on would wait behind a gap for ever
         wallet = Wallet(chain_id=chain_id, address=address, first_nonce=first_nonce, next_nonce=first_nonce)
         session.add(wallet)
         session.flush()
+    elif wallet.next_nonce < first_nonce <= view.nonce_latest and not _has_assigned(session, wallet):
+        wallet.first_nonce = wallet.next_nonce = first_nonce
+        session.flush()
+        detail = {"chain_id": chain_id, "first_nonce": first_nonce}
+        now = database.now()
+        audit.append(
+            session, at=now, actor="service", event="wallet.first_nonce_raised", subject=address, detail=detail
+        )
+        send_back_queued(session, database, wallet)
     return wallet
 
 
+def send_back_queued(session: Session, database: Database, wallet: Wallet) -> None:
+    """Bring what waits in the queue before people: the database may not know that it was paid, see the runbook."""
+    queued = select(Payout).where(
+        Payout.chain_id == wallet.chain_id, Payout.wallet == wallet.address, Payout.status == PayoutStatus.QUEUED
+    )
+    for payout in session.scalars(queued).all():
+        outcome = PayoutOutcome(
+            status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED, detail="the wallet's count was moved"
+        )
+        settle(session, database, cases.get(session, payout.refund_id), payout, outcome)
+
+
+def _has_assigned(session: Session, wallet: Wallet) -> bool:
+    """Tell whether this database ever gave one of the wallet's nonces to a payout."""
+    ours = select(Payout.refund_id).where(
+        Payout.chain_id == wallet.chain_id, Payout.wallet == wallet.address, Payout.nonce.is_not(None)
+    )
+    return session.scalar(ours.limit(1)) is not None
+
+
 def _is_news(wallet: Wallet, view: WalletView) -> bool:
+    if view.first_nonce > wallet.next_nonce:
+        return True
     is_drifting = view.nonce_finalized > max(wallet.next_nonce, wallet.nonce_final_seen)
     return is_drifting or (
         wallet.pause_reason is None and (view.has_code or view.nonce_finalized > wallet.next_nonce)

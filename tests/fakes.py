@@ -197,6 +197,8 @@ class FakeChain:
     head: int = 9
     final: int | None = None
     nonce_finalized: int = 0
+    first_nonce: int = 0
+    """From which nonce on the wallet is ours, as people say."""
     fee_cap: int = 1000
     token_balances: dict[str, int] = field(default_factory=dict)
     foreign: dict[int, ForeignUse] = field(default_factory=dict)
@@ -236,6 +238,7 @@ class FakeChain:
             nonce_pending=latest + (self.in_pool if for_signing else 0),
             nonce_latest=latest,
             nonce_finalized=self.nonce_finalized,
+            first_nonce=self.first_nonce,
             balance_base_units=self.balance if for_signing else 0,
             is_for_signing=for_signing,
             head_block=self.head,

@@ -10,7 +10,7 @@ from eth_account import Account
 
 import crypto_rail
 import worker
-from cli.checkup import rails
+from cli.checkup import rails, wallets
 from cli.checkup.report import Status
 from cli.exits import Exit
 from config import MissingSettingsError, Settings
@@ -18,6 +18,8 @@ from devstack.chain import Anvil, anvil_command, deposit_address, free_port, wal
 from devstack.keystore import write_keystore
 from domain.transfers import WalletView
 from gateways.evm.trouble import TroubleKind
+from ledger import migrate
+from ledger.database import Database
 from tests.cli.shell import Shell
 from tests.gateways.evm.local_chain import LocalChain
 from tests.gateways.evm.unreliable import UnreliableEndpoint
@@ -199,12 +201,16 @@ def test_code_at_the_wallet_is_told_and_does_not_keep_the_worker_from_starting(
 class Books:
     """Keeps what it is told of a wallet."""
 
-    def __init__(self) -> None:
+    def __init__(self, strange_from: int = 2**32) -> None:
+        self.strange_from = strange_from
         self.told: list[tuple[WalletView | None, str | None]] = []
 
     def watch(self, chain_id: int, address: str, view: WalletView | None, dispute: str | None) -> None:
         assert (chain_id, address) == (31337, wallet().address)
         self.told.append((view, dispute))
+
+    def stranger(self, chain_id: int, address: str, view: WalletView) -> str | None:
+        return "it was there before" if view.nonce_latest >= self.strange_from else None
 
 
 def test_idle_wallet_is_looked_at_again_and_again_with_its_code(
@@ -225,6 +231,17 @@ def test_idle_wallet_is_looked_at_again_and_again_with_its_code(
         local.set_code(wallet().address, "0x")
 
     assert [(view and view.has_code, dispute) for view, dispute in books.told] == [(False, None), (True, None)]
+
+
+def test_a_wallet_that_the_database_does_not_know_is_told_at_the_start(
+    file: File, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (chain,) = crypto_rail.load(file.settings(monkeypatch))
+
+    chain.watch(Books(strange_from=0))
+
+    told = [(vars(it)["entry"], vars(it)["cause"]) for it in caplog.records if it.message == "rail.unready"]
+    assert told == [("chains.0.first_nonce", "it was there before")]
 
 
 def test_endpoints_that_contradict_each_other_are_told_and_silent_ones_are_not(
@@ -249,3 +266,29 @@ def test_endpoints_that_contradict_each_other_are_told_and_silent_ones_are_not(
 
 class EndOfTest(Exception):
     """Ends what runs for ever."""
+
+
+def test_doctor_names_a_wallet_that_sent_before_the_database_was_made(
+    file: File, local: LocalChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = file.settings(monkeypatch).model_copy(
+        update={"database_url": f"sqlite:///{file.folder / 'new.sqlite'}"}
+    )
+    made = Database(settings.database_url)
+    migrate.upgrade(made)
+    made.close()
+    (before,) = wallets.examine(settings)
+    local.pay(sender=wallet().address)
+    local.mine(4)
+
+    (after,) = wallets.examine(settings)
+
+    used = int(local.call("eth_getTransactionCount", wallet().address, "finalized"), 16)
+    assert (before.status, after.status) == (Status.OK, Status.WRONG)
+    assert after.name == "chain.31337.first_nonce"
+    assert f"--adopt-nonce {used}" in after.told
+    file.table["first_nonce"] = used
+    (explained,) = wallets.examine(
+        file.settings(monkeypatch).model_copy(update={"database_url": made.url.render_as_string()})
+    )
+    assert explained.status == Status.OK

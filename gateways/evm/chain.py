@@ -110,7 +110,8 @@ class EvmChain:
         One that is not for signing asks less, and no nonce is assigned by it.
         """
         reading = next(self._readings)
-        return sightings.view(self._endpoints, self._settings.wallet, reading=reading, for_signing=for_signing)
+        seen = sightings.view(self._endpoints, self._settings.wallet, reading=reading, for_signing=for_signing)
+        return seen.model_copy(update={"first_nonce": self._settings.first_nonce})
 
     def wallet_has_code(self) -> bool:
         """Tell whether code stands at the wallet, or a delegation to code (EIP-7702): it might spend by itself."""

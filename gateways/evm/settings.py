@@ -131,6 +131,9 @@ class ChainSettings(BaseModel):
     deposit_addresses: tuple[OurAddress, ...] = Field(min_length=1)
     wallet: OurAddress
     """The address that refunds are paid from; used by nothing else."""
+    first_nonce: int = Field(default=0, ge=0, strict=True)
+    """How many chain transactions the wallet had sent when our database began to own it: a fact that people know.
+    What the chain counts is no answer, because a database that lost its memory would believe it."""
     min_amount_base_units: BaseUnits = Field(ge=1)
     max_fee_per_gas_wei_cap: BaseUnits = Field(ge=1)
     max_priority_fee_per_gas_wei_cap: BaseUnits | None = Field(default=None, ge=1)

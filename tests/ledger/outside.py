@@ -21,6 +21,7 @@ class Outside:
         self.gone: set[str] = set()
         """Payments of deposits that a reorg took away."""
         self.nonce = 0
+        self.first_nonce = 0
 
     def list_refunds(self, since: Any, until: Any, after: str | None) -> tuple[tuple[ProviderRefund, ...], bool]:
         """Give one refund a page."""
@@ -34,7 +35,11 @@ class Outside:
 
     def view(self) -> WalletView:
         return WalletView(
-            nonce_pending=self.nonce, nonce_latest=self.nonce, nonce_finalized=self.nonce, balance_base_units=COIN
+            nonce_pending=self.nonce,
+            nonce_latest=self.nonce,
+            nonce_finalized=self.nonce,
+            balance_base_units=COIN,
+            first_nonce=self.first_nonce,
         )
 
     def read_transfer(self, tx_hash: str) -> SentTransfer | None:

@@ -307,6 +307,7 @@ def wallet_view(
     nonce_latest: int | None = None,
     balance: int = 1000 * COIN,
     head: int = 9,
+    first_nonce: int = 0,
 ) -> WalletView:
     return WalletView(
         nonce_pending=nonce,
@@ -316,6 +317,7 @@ def wallet_view(
         head_block=head,
         final_block=head,
         buried_block=head,
+        first_nonce=first_nonce,
     )
 
 

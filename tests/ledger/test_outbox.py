@@ -57,7 +57,7 @@ def signed(scene: Scene, refund: str) -> str:
 
 
 def test_signing_stores_nonce_and_bytes_before_anything_is_sent(scene: Scene, refund: str) -> None:
-    signed = scene.sign(refund, wallet_view(nonce=41, nonce_finalized=41))
+    signed = scene.sign(refund, wallet_view(nonce=41, nonce_finalized=41, first_nonce=41))
 
     payout, stored = scene.payout(refund), sent(scene)
     assert signed is not None
@@ -85,7 +85,7 @@ def test_nonces_follow_each_other_without_a_gap(scene: Scene) -> None:
     refunds = [pay(scene, number) for number in range(3)]
 
     for refund in refunds:
-        scene.sign(refund, wallet_view(nonce=5, nonce_finalized=5))
+        scene.sign(refund, wallet_view(nonce=5, nonce_finalized=5, first_nonce=5))
 
     assert [it.nonce for it in scene.outbox.sent(CHAIN_ID, WALLET)] == [5, 6, 7]
 
@@ -115,13 +115,13 @@ def test_a_crash_while_signing_leaves_no_nonce_and_no_bytes(scene: Scene, refund
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        scene.signing.sign(waiting, TERMS, wallet_view(nonce=3), crash)
+        scene.signing.sign(waiting, TERMS, wallet_view(nonce=3, first_nonce=3), crash)
 
     assert (scene.payout(refund).nonce, scene.payout(refund).status) == (None, PayoutStatus.QUEUED)
     assert queued(scene) == [refund]
     with scene.database.read() as session:
         assert session.query(ChainTransaction).count() == 0
-    scene.sign(refund, wallet_view(nonce=3, nonce_finalized=3))
+    scene.sign(refund, wallet_view(nonce=3, nonce_finalized=3, first_nonce=3))
     assert scene.payout(refund).nonce == 3
 
 
@@ -168,7 +168,7 @@ def test_a_stopped_rail_signs_nothing_more_and_stops_no_other(scene: Scene, refu
     ids=["as many nonces as we know", "one that we did not assign"],
 )
 def test_a_wallet_whose_nonces_moved_without_us_is_paused(scene: Scene, finalized: int, reason: str | None) -> None:
-    scene.sign(pay(scene, 1), wallet_view(nonce=7, nonce_finalized=7))
+    scene.sign(pay(scene, 1), wallet_view(nonce=7, nonce_finalized=7, first_nonce=7))
     second = pay(scene, 2)
 
     signed = scene.sign(second, wallet_view(nonce=finalized, nonce_finalized=finalized))

@@ -328,9 +328,16 @@ def test_a_matter_older_than_the_window_is_not_closed_for_not_being_looked_at(ou
 
 def test_what_the_wallet_did_before_it_was_ours_is_not_ours_to_explain(outside: Outside) -> None:
     outside.sends(0, amount=1)
+    outside.first_nonce = 1
     assert reconcile(outside).outcome == "clean"
 
     outside.sends(1, amount=1)
+
+    assert reconcile(outside).outcome == "differences"
+
+
+def test_of_a_wallet_whose_past_nobody_vouched_for_all_is_to_explain(outside: Outside) -> None:
+    outside.sends(0, amount=1)
 
     assert reconcile(outside).outcome == "differences"
 
