@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.decisions import ResolutionAction, Standing
+from domain.errors import Conflict
 from domain.payments import PaymentFacts
 from domain.payouts import DEAD, PayoutStatus
 from domain.policy import Policy
@@ -18,7 +19,7 @@ from domain.refunds import (
     WaitingFor,
 )
 from domain.verdicts import Verdict
-from ledger import audit, cases
+from ledger import audit, cases, resolving
 from ledger.checking import ask_approval
 from ledger.database import Database
 from ledger.endings import end, is_withdrawn, withdraw
@@ -114,6 +115,8 @@ class Progress:
                 # An earlier one moved the refund on: kept for later, this one would act on something never seen.
                 cases.note(session, self._database, row, "resolution.overtaken", subject=resolution.resolution_id)
                 continue
+            if self._refuses(session, row, resolution):
+                continue
             match ResolutionAction(resolution.action):
                 case ResolutionAction.LOOK_AGAIN | ResolutionAction.CANCEL_NONCE:
                     self._look_again(session, row, resolution)
@@ -131,6 +134,20 @@ class Progress:
                     # Tried in vain, and a person has said something else since: theirs must not wait behind it.
                     cases.note(session, self._database, row, "resolution.overtaken", subject=resolution.resolution_id)
         return True
+
+    def _refuses(self, session: Session, row: Refund, resolution: Resolution) -> bool:
+        """Tell whether money may land, or moved, since the person spoke; then their word changes nothing."""
+        action = ResolutionAction(resolution.action)
+        if action in (ResolutionAction.LOOK_AGAIN, ResolutionAction.CANCEL_NONCE):
+            return False
+        try:
+            resolving.require_dead(session, row, action)
+        except Conflict as refused:
+            detail = {"action": action.value, "rule": refused.rule}
+            subject = resolution.resolution_id
+            cases.note(session, self._database, row, "resolution.refused", subject=subject, detail=detail)
+            return True
+        return False
 
     def _look_again(self, session: Session, row: Refund, resolution: Resolution) -> None:
         payout = session.get(Payout, (row.id, row.attempt))

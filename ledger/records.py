@@ -9,18 +9,15 @@ from sqlalchemy.orm import Session
 from domain.decisions import Action, ResolutionAction, Standing, weigh
 from domain.decisions import Decision as DecisionFact
 from domain.errors import AlreadyDecided, Conflict, InvalidRequest, NotAllowed, StaleDigest, WrongState
-from domain.findings import FindingKind
-from domain.payouts import MAY_STILL_LAND, PAID
 from domain.policy import Policy
 from domain.refunds import WITHDRAWABLE, RefundStatus
 from domain.verdicts import Verdict
-from ledger import audit, cancelling, cases
+from ledger import audit, cancelling, cases, resolving
 from ledger.database import Database
 from ledger.tables import (
     Client,
     Decision,
     Deposit,
-    Finding,
     Hold,
     OwnershipConfirmation,
     Payout,
@@ -248,15 +245,7 @@ class Records:
             raise WrongState(f"be resolved by {resolution.action}", row.status)
         if resolution.action == ResolutionAction.LOOK_AGAIN:
             return
-        if payout is not None and payout.status in MAY_STILL_LAND | PAID:
-            raise Conflict(
-                f"The payout is {payout.status}: until it is known to be dead, only look_again is safe.",
-                field="action",
-                rule="no_live_payout",
-            )
-        cancelling.require_no_open_nonce(session, row)
-        if resolution.action in (ResolutionAction.RETRY, ResolutionAction.GIVE_UP):
-            _refuse_where_money_moved(session, row)
+        resolving.require_dead(session, row, resolution.action)
         if resolution.action == ResolutionAction.GIVE_UP:
             return
         if row.deposit_id is None or not cases.is_whole(session, session.get(Hold, row.id)):
@@ -349,21 +338,6 @@ def _check_role(session: Session, operator: str) -> None:
 
 def _may_act(client: Client | None) -> bool:
     return client is not None and client.is_active and client.role in APPROVING_ROLES
-
-
-def _refuse_where_money_moved(session: Session, row: Refund) -> None:
-    """Refuse to pay again, or to give the hold back, while a dead payout is known to have moved money after all."""
-    moved = select(Finding.id).where(
-        Finding.refund_id == row.id, Finding.kind == FindingKind.DEAD_PAYOUT_MOVED, Finding.closed_at.is_(None)
-    )
-    finding = session.scalar(moved.limit(1))
-    if finding is not None:
-        raise Conflict(
-            f"Finding {finding} says that a dead payout of this refund moved money after all: where it arrived, "
-            "only paid_outside, with its reference as evidence, is true; where it did not, close the finding first.",
-            field="action",
-            rule="no_moved_payout",
-        )
 
 
 def _refuse_other(is_same: bool, field: str) -> None:
