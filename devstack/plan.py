@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SERVICE_READY_SECONDS_MAX = 60.0  # most of it is loading code, which takes its time where many stacks start at once
 WALLET_FEE_WEI_CAP = 500 * 10**9  # for each unit of gas; far above what a local chain asks
 
+SIMULATOR_REQUESTS_PER_SECOND = "100"  # nobody else asks it, and a demo is not to wait
 HOOK_PATH = "/v1/hooks/stripe"
 
 _EVERYONE = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -44,6 +45,7 @@ _FOR_THE_WORKER = (
     "REFUNDS_STRIPE_API_BASE",
     "REFUNDS_STRIPE_SECRET_KEY",
     "REFUNDS_STRIPE_SECRET_KEY_FILE",
+    "REFUNDS_STRIPE_REQUESTS_PER_SECOND",
     "REFUNDS_CHAINS",
     "REFUNDS_KEYSTORE",
     "REFUNDS_KEYSTORE_PASSWORD_FILE",
@@ -175,7 +177,9 @@ class Plan:
                 ports=(port,),
             )
         )
-        return _with_mode({"REFUNDS_STRIPE_API_BASE": base, **made})
+        pace = self._outside.get("REFUNDS_STRIPE_REQUESTS_PER_SECOND") or SIMULATOR_REQUESTS_PER_SECOND
+        own = {"REFUNDS_STRIPE_API_BASE": base, "REFUNDS_STRIPE_REQUESTS_PER_SECOND": pace}
+        return _with_mode({**own, **made})
 
     def _plan_chains(self) -> tuple[dict[str, str], tuple[ChainInfo, ...]]:
         """Return the crypto rail's settings and what others may know about its chains."""
