@@ -7,7 +7,7 @@ from temporalio import activity
 
 from activities.errors import translated
 from activities.stops import RailStops, stopping
-from domain.errors import AccessRefused, FailureStored, TryAgain
+from domain.errors import AccessRefused, FailureStored, NotReady, TryAgain
 from domain.payouts import CardPayout, Departure, PayoutOutcome, PayoutStatus
 from domain.refunds import Rail, RefundState, StatusReason
 from domain.runs import PayoutKey, RefundKey
@@ -78,6 +78,12 @@ class CardActivities:
                 return self._look(key, payout, status)
         except (AccessRefused, HeldBackError):
             return self._payouts.state(key.refund_id)
+        except NotReady:
+            raise  # our own doing: the processor was clear
+        except TryAgain as error:
+            is_stored = isinstance(error, FailureStored)
+            self._payouts.record_unclear(key.refund_id, key.attempt, error.message, is_stored=is_stored)
+            raise
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated
@@ -98,14 +104,7 @@ class CardActivities:
                 raise FailureStored(told, after_seconds=STORED_FAILURE_LOOK_SECONDS)
             left.append(departure)
 
-        try:
-            outcome = self._processor.ensure_refund(payout, maybe_sent=maybe_sent, before_leap=before_leap)
-        except AccessRefused:
-            raise
-        except TryAgain as error:
-            is_stored = isinstance(error, FailureStored)
-            self._payouts.record_unclear(key.refund_id, key.attempt, error.message, is_stored=is_stored)
-            raise
+        outcome = self._processor.ensure_refund(payout, maybe_sent=maybe_sent, before_leap=before_leap)
         is_unsent = not maybe_sent and not left
         return self._payouts.record_outcome(key.refund_id, key.attempt, outcome, is_unsent=is_unsent)
 

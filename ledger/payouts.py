@@ -214,8 +214,6 @@ class Payouts:
         """
         with self._database.write() as session:
             row, payout = cases.get(session, refund_id), self._get(session, refund_id, attempt)
-            if payout.status not in (PayoutStatus.QUEUED, PayoutStatus.UNKNOWN):
-                return
             now = self._database.now()
             payout.is_failure_stored |= is_stored
             payout.unclear_answers += 1
@@ -274,11 +272,11 @@ def may_leave(session: Session, database: Database, policy: Policy, row: Refund,
 
 def tell_of_unclear(session: Session, database: Database, row: Refund, payout: Payout, cause: str) -> None:
     """Tell people of a payout of which nothing is known for long, in the caller's transaction. It goes on itself."""
-    is_queued = payout.status == PayoutStatus.QUEUED
+    is_unknown = payout.status == PayoutStatus.UNKNOWN  # else it is known, and only cannot be read
     open_finding(
         session,
         database,
-        kind=FindingKind.FACTS_UNAVAILABLE if is_queued else FindingKind.PAYOUT_UNKNOWN,
+        kind=FindingKind.PAYOUT_UNKNOWN if is_unknown else FindingKind.FACTS_UNAVAILABLE,
         key=f"payout/{payout.refund_id}/{payout.attempt}/unclear/{payout.status}",
         evidence={
             "attempt": payout.attempt,

@@ -10,6 +10,7 @@ from domain.decisions import ResolutionAction
 from domain.errors import Conflict
 from domain.findings import FindingKind
 from domain.payouts import MAY_STILL_LAND, PAID
+from domain.refunds import StatusReason
 from ledger import cancelling
 from ledger.tables import Finding, Payout, Refund
 
@@ -26,6 +27,8 @@ def require_dead(session: Session, row: Refund, action: ResolutionAction) -> Non
     cancelling.require_no_open_nonce(session, row)
     if action in (ResolutionAction.RETRY, ResolutionAction.GIVE_UP):
         _require_nothing_moved(session, row)
+    if action == ResolutionAction.PAID_OUTSIDE:
+        _require_uncontested(row, payout)
 
 
 def _require_nothing_moved(session: Session, row: Refund) -> None:
@@ -40,4 +43,16 @@ def _require_nothing_moved(session: Session, row: Refund) -> None:
             "only paid_outside, with its reference as evidence, is true; where it did not, close the finding first.",
             field="action",
             rule="no_moved_payout",
+        )
+
+
+def _require_uncontested(row: Refund, payout: Payout | None) -> None:
+    """Refuse another way of paying while the customer's bank contests the payment: it may give the money back."""
+    # What stopped an attempt stays true of it: after a dispute that we won, the next attempt pays, or fails, anew.
+    if row.status_reason == StatusReason.PAYOUT_DISPUTED or (payout is not None and "dispute" in payout.detail):
+        raise Conflict(
+            "The customer's bank contests the payment and may give the money back itself: answer the dispute. Once "
+            "it is won, retry; nothing is paid another way before.",
+            field="action",
+            rule="no_dispute",
         )

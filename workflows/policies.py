@@ -50,10 +50,11 @@ CHECK: Profile = {
     "retry_policy": _backoff(0.5, 2),
 }
 
-# Moving money: after a quarter of an hour without an answer people hear of it, and the run goes on looking.
+# Moving money: the step itself tells people of answers that say nothing. It must outlast the 25 hours for which a
+# processor may repeat a stored failure, or the looks at it would not come each quarter of an hour.
 MONEY: Profile = {
     "start_to_close_timeout": timedelta(seconds=120),
-    "schedule_to_close_timeout": timedelta(minutes=15),
+    "schedule_to_close_timeout": timedelta(hours=26),
     "heartbeat_timeout": HEARTBEAT_TIMEOUT,
     "retry_policy": _backoff(2, 120),
 }

@@ -6,7 +6,7 @@ import pytest
 
 from domain.decisions import ResolutionAction
 from domain.errors import Conflict, InvalidRequest, NotAllowed, WrongState
-from domain.payouts import PayoutStatus
+from domain.payouts import PayoutOutcome, PayoutStatus
 from domain.refunds import RefundStatus, StatusReason
 from ledger.books import Book
 from ledger.intake import Requester
@@ -343,3 +343,39 @@ def test_a_resolution_that_another_overtook_never_acts_later(scene: Scene, refun
     assert scene.read(refund).status == RefundStatus.NEEDS_ATTENTION
     assert scene.row(refund).attempt == 1
     assert "resolution.overtaken" in scene.events(refund)
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail"),
+    [
+        (StatusReason.PAYOUT_DISPUTED, "charge_disputed"),
+        (StatusReason.PAYOUT_FAILED, "charge_for_pending_refund_disputed"),
+    ],
+    ids=["refused, for it is contested", "failed, for it is contested"],
+)
+def test_a_contested_payment_is_not_paid_another_way(scene: Scene, reason: StatusReason, detail: str) -> None:
+    scene.funded()
+    refund = scene.paying()
+    status = PayoutStatus.REFUSED if reason == StatusReason.PAYOUT_DISPUTED else PayoutStatus.FAILED
+    scene.payouts.record_outcome(refund, 1, PayoutOutcome(status=status, reason=reason, detail=detail))
+
+    with pytest.raises(Conflict) as refused:
+        scene.resolve(refund, PAID_OUTSIDE, **RECEIPT)
+
+    assert refused.value.rule == "no_dispute"
+    assert scene.resolve(refund, RETRY).status == RefundStatus.AWAITING_APPROVAL
+
+
+def test_a_look_in_vain_does_not_hide_that_a_payment_is_contested(scene: Scene) -> None:
+    scene.funded()
+    refund = scene.paying()
+    contested = PayoutOutcome(status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_DISPUTED)
+    scene.payouts.record_outcome(refund, 1, contested)
+    scene.resolve(refund, LOOK_AGAIN)
+
+    seen = PayoutOutcome(status=PayoutStatus.UNKNOWN, reason=StatusReason.PAYOUT_DISPUTED, detail="dispute_open")
+    state = scene.payouts.record_outcome(refund, 1, seen)
+
+    assert (state.status, state.reason) == (RefundStatus.NEEDS_ATTENTION, StatusReason.PAYOUT_DISPUTED)
+    with pytest.raises(Conflict):
+        scene.resolve(refund, PAID_OUTSIDE, **RECEIPT)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from domain.payouts import DEAD, MAY_STILL_LAND, PAID
@@ -39,7 +40,8 @@ def payout(refund: str, status: str, attempt: int = 1, **changes: Any) -> Payout
 
 
 def chain_payout(refund: str, nonce: int | None, **changes: Any) -> Payout:
-    fields = {"status": "reverted", "chain_id": CHAIN_ID, "wallet": WALLET, "rail": "crypto"} | changes
+    chain = {"deposit_id": "dep_2", "rail": "crypto", "chain_id": CHAIN_ID, "wallet": WALLET}
+    fields = {"status": "reverted"} | chain | changes
     return payout(refund, fields.pop("status"), nonce=nonce, **fields)
 
 
@@ -95,6 +97,61 @@ def test_a_deposit_has_one_payout_that_may_land_or_did(
 @pytest.mark.parametrize("first", sorted(DEAD))
 def test_only_a_dead_payout_makes_room_for_another(scene: Scene, two: tuple[str, str], first: str) -> None:
     insert(scene, payout(two[0], first), payout(two[0], "queued", attempt=2))
+
+
+ONE_MORE = text(
+    "INSERT INTO payouts (refund_id, attempt, deposit_id, rail, status, detail, payment_intent, chain_id, is_buried,"
+    " is_cancel_asked, is_failure_stored, unclear_answers, begun_at, updated_at) VALUES (:refund_id, :attempt,"
+    " :deposit, :rail, :status, '', :payment_intent, :chain_id, false, false, false, 0, :now, :now)"
+)
+
+
+def insert_past_the_code(scene: Scene, refund: str, **changes: Any) -> None:
+    """Insert a payout as somebody at the database's own prompt could."""
+    said = {"attempt": 2, "deposit": "dep", "rail": "card", "status": "queued", "payment_intent": None} | changes
+    with scene.database.engine.begin() as connection:
+        connection.execute(ONE_MORE, {"refund_id": refund, "chain_id": None, "now": "2026-11-20 12:00:00"} | said)
+
+
+def test_the_prompt_of_the_database_may_add_what_breaks_nothing(scene: Scene, two: tuple[str, str]) -> None:
+    insert(scene, payout(two[0], "failed"))
+
+    insert_past_the_code(scene, two[0])
+    insert_past_the_code(scene, two[1], deposit="dep_2", rail="crypto", chain_id=CHAIN_ID)
+
+
+@pytest.mark.parametrize("status", ["queued", "unknown", "succeeded", "paid_outside"])
+@pytest.mark.parametrize("first", LIVE)
+@pytest.mark.parametrize("other", [0, 1], ids=["of one refund", "of another refund"])
+def test_no_prompt_of_the_database_gets_round_the_lock_over_a_deposit(
+    scene: Scene, two: tuple[str, str], other: int, first: str, status: str
+) -> None:
+    insert(scene, payout(two[0], first))
+
+    with pytest.raises(IntegrityError):
+        insert_past_the_code(scene, two[other], status=status)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"rail": "crypto", "chain_id": CHAIN_ID},
+        {"rail": "bank"},
+        {"deposit": "dep_2", "rail": "card", "payment_intent": "pi_1"},
+        {"deposit": "dep_2", "rail": "crypto", "payment_intent": "pi_1"},
+        {"chain_id": CHAIN_ID},
+    ],
+    ids=[
+        "card deposit by crypto",
+        "by a third rail",
+        "crypto deposit by card",
+        "crypto deposit to a card payment",
+        "card deposit to a chain",
+    ],
+)
+def test_a_deposit_is_paid_back_on_its_own_rail_only(scene: Scene, two: tuple[str, str], way: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError):
+        insert_past_the_code(scene, two[0], **way)
 
 
 def test_an_attempt_has_one_payout(scene: Scene, two: tuple[str, str]) -> None:
