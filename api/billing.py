@@ -14,7 +14,7 @@ from api.services import ServicesNow
 from domain.eligibility import AccountStatus
 from domain.money import NATIVE, Currency, Money
 from domain.payments import CardPaymentRef, ChainPaymentRef
-from domain.refunds import Identifier
+from domain.refunds import Identifier, NoCardNumber, TypedIn
 from ledger.billing import AccountRecord, DepositRecord, OrderRecord
 
 routes = APIRouter(route_class=GuardedRoute, dependencies=[Depends(bearer)], tags=["billing"])
@@ -26,7 +26,7 @@ Id = Annotated[Identifier, Path(description="the merchant's own id")]
 class AccountBody(Body):
     """A customer's account. A PUT says all of it, so `status` is never guessed."""
 
-    username: Identifier
+    username: TypedIn
     email: Email | None = None
     status: AccountStatus
 
@@ -35,7 +35,7 @@ class CardPaymentBody(Body):
     """The card payment behind a deposit; what was paid, where it differs from what was credited."""
 
     rail: Literal["card"]
-    payment_intent: Annotated[str, Field(pattern=r"^pi_[A-Za-z0-9_]{1,250}$")]
+    payment_intent: Annotated[str, Field(pattern=r"^pi_[A-Za-z0-9_]{1,250}$"), NoCardNumber]
     amount_minor: AmountMinor | None = None
     currency: Currency | None = None
 
@@ -69,7 +69,7 @@ class DepositBody(Body):
     amount_minor: AmountMinor
     currency: Currency
     paid_at: Moment
-    terms_version: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    terms_version: Annotated[str, Field(min_length=1, max_length=64), NoCardNumber] | None = None
     payment: Annotated[CardPaymentBody | ChainPaymentBody, Field(discriminator="rail")]
 
     def to_record(self, deposit_id: str) -> DepositRecord:

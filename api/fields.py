@@ -8,8 +8,9 @@ from eth_utils.address import to_checksum_address
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+from domain.card_numbers import mask
 from domain.money import AMOUNT_BASE_UNITS_MAX, AMOUNT_MINOR_MAX, NATIVE
-from domain.refunds import only_rfc_3339, printable
+from domain.refunds import NoCardNumber, only_rfc_3339, printable
 
 YEAR_MIN, YEAR_MAX = 2000, 2199  # outside of it a time is a mistake, and some cannot even be turned into UTC
 TEXT_LENGTH_MAX = 4000
@@ -75,8 +76,11 @@ ChainId = Annotated[int, Field(strict=True, ge=1, le=AMOUNT_MINOR_MAX)]
 TxHash = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{64}$"), AfterValidator(str.lower)]
 Asset = Annotated[str, Field(pattern=r"^(native|0x[0-9a-fA-F]{40})$"), AfterValidator(_eip_55)]
 LogIndex = Annotated[int, Field(strict=True, ge=0, le=LOG_INDEX_MAX)]
-Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX), AfterValidator(_has_words)]
+# What people write is kept, but for card numbers: a word that is refused for one would be lost.
+Text = Annotated[
+    str, Field(min_length=1, max_length=TEXT_LENGTH_MAX), AfterValidator(_has_words), AfterValidator(mask)
+]
 Flag = Annotated[bool, Field(strict=True)]
 QueryNumber = Annotated[int, BeforeValidator(_only_digits)]
 QueryFlag = Annotated[bool, BeforeValidator(_only_true_or_false)]
-Email = Annotated[str, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(printable)]
+Email = Annotated[str, Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(printable), NoCardNumber]

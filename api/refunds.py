@@ -28,6 +28,7 @@ from domain.refunds import (
     SessionClaim,
     TicketSystem,
     TicketUrl,
+    TypedIn,
 )
 from ledger.intake import Requester
 
@@ -42,7 +43,7 @@ class TicketBody(Body):
     """The help desk's reference."""
 
     system: TicketSystem
-    id: Identifier
+    id: TypedIn
     url: TicketUrl | None = None
 
 
@@ -50,7 +51,7 @@ class AccountRefBody(Body):
     """The account by its id, or by the username that a mail names."""
 
     id: Identifier | None = None
-    username: Identifier | None = None
+    username: TypedIn | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:

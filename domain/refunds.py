@@ -19,10 +19,15 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from domain.card_numbers import field_with_card_number, own_id, without_card_number
 from domain.complaints import sentence
 from domain.errors import InvalidRequest
 
 TASK_QUEUE = "refunds"
+
+OWN_IDS = frozenset(["account.id", "deposit_id"])  # of the caller's own system, where rows may have long numbers
+# A checkout session, an invoice, a refund, a customer, a setup intent, a payment method, a receipt's event.
+OTHER_STRIPE_ID = re.compile(r"(cs|in|re|pyr|cus|seti|pm|src|evt|txn|sub|plink)_", re.ASCII)
 
 RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})", re.ASCII)
 
@@ -218,15 +223,30 @@ def _in_utc(value: datetime) -> datetime:
         raise ValueError("must be a moment between the years 1 and 9999 in UTC") from None
 
 
-Identifier = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(printable)]
-TicketSystem = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$")]
-TicketUrl = Annotated[str, Field(max_length=2048, pattern=r"^https?://[^\s<>\"']+$"), AfterValidator(printable)]
+def _payment_of_another_name(value: Any) -> Any:
+    """Say of ids that people take for payments what is wrong with them: which payment they stand for, nobody asks."""
+    if isinstance(value, str) and OTHER_STRIPE_ID.match(value):
+        raise PydanticCustomError("payment_id", "must be the payment's own id (pi_, ch_ or py_), not that of another")
+    return value
+
+
+NoCardNumber = AfterValidator(without_card_number)
+PlainId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(printable)]
+Identifier = Annotated[PlainId, AfterValidator(own_id)]
+TypedIn = Annotated[PlainId, NoCardNumber]  # what people type: a ticket's number, a username
+TicketSystem = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$"), NoCardNumber]
+TicketUrl = Annotated[
+    str, Field(max_length=2048, pattern=r"^https?://[^\s<>\"']+$"), AfterValidator(printable), NoCardNumber
+]
 RequestTime = Annotated[AwareDatetime, BeforeValidator(only_rfc_3339), AfterValidator(_in_utc)]
 PaymentProof = Annotated[
-    str, Field(pattern=r"^((pi|ch|py)_[A-Za-z0-9_]{1,250}|0x[0-9a-fA-F]{64})$")
+    str,
+    BeforeValidator(_payment_of_another_name),
+    Field(pattern=r"^((pi|ch|py)_[A-Za-z0-9_]{1,250}|0x[0-9a-fA-F]{64})$"),
+    NoCardNumber,
 ]  # a payment intent, a charge, or the hash of a chain transaction
-SessionClaim = Annotated[str, Field(max_length=4096)]  # a JWT
-Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$", max_length=35)]
+SessionClaim = Annotated[str, Field(max_length=4096), NoCardNumber]  # a JWT
+Locale = Annotated[str, Field(pattern=r"^[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})*$", max_length=35), NoCardNumber]
 
 
 class TicketRef(BaseModel):
@@ -235,7 +255,7 @@ class TicketRef(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     system: TicketSystem
-    id: Identifier
+    id: TypedIn
     url: TicketUrl | None = None
 
     def __str__(self) -> str:
@@ -248,7 +268,7 @@ class AccountRef(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: Identifier | None = None
-    username: Identifier | None = None
+    username: TypedIn | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
@@ -282,9 +302,15 @@ class RefundRequest(BaseModel):
 
 
 def parse_ticket(raw: Any) -> TicketRef:
-    """Read only the ticket of untyped JSON: all that a run needs when its row exists already."""
+    """Read only the ticket of untyped JSON: all that a run needs when its row exists already.
+
+    What holds a card number anywhere is refused here, before any step could carry it on.
+    """
     if not isinstance(raw, dict):
         raise InvalidRequest("body", "object", "must be one JSON object")
+    field = field_with_card_number(raw, OWN_IDS)
+    if field is not None:
+        raise InvalidRequest(field, "card_number", "must not hold a card number")
     try:
         return TicketRef.model_validate(raw.get("ticket"))
     except ValidationError as error:

@@ -7,6 +7,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
+from domain.card_numbers import holds_card_number
 from domain.refunds import END_STATES, WITHDRAWABLE, RefundState, RefundStatus
 from domain.runs import RefundOutcome
 
@@ -121,10 +122,13 @@ class Inbox:
 
 
 def _identifier(raw: Any, field: str) -> str | None:
-    """Return the id that a message carries, alone or in its field; None when it carries none."""
+    """Return the id that a message carries, alone or in its field; None when it carries none.
+
+    A card number is none: what is not heard is carried on into no step, and so into no record of ours.
+    """
     value = raw.get(field) if isinstance(raw, dict) else raw
     if isinstance(value, str) and 0 < len(value) <= IDENTIFIER_LENGTH_MAX and value.isprintable():
-        return value
+        return None if holds_card_number(value) else value
     return None
 
 
