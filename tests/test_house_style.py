@@ -17,7 +17,7 @@ from domain.findings import FindingKind, Remedy
 from domain.limits import Cap
 from domain.payouts import PayoutStatus
 from domain.people import Role
-from domain.rails import RailWait
+from domain.rails import RailWait, StopCause
 from domain.refunds import Channel, OwnershipLevel, RefundStatus, StatusReason, WaitingFor
 from domain.verdicts import Rule
 from domain.wallets import PauseReason
@@ -113,7 +113,7 @@ def test_lock_files_hold_hashes_and_no_addresses() -> None:
 
 CLOSED_LISTS: list[type[StrEnum]] = [
     *(RefundStatus, StatusReason, WaitingFor, PayoutStatus, Rule, ProblemType, FindingKind, Remedy, RailWait),
-    *(PauseReason, Cap, EventOutcome, HookFault),
+    *(PauseReason, StopCause, Cap, EventOutcome, HookFault),
     *(Role, AccountStatus, Channel, OwnershipLevel, ResolutionAction, DifferenceKind, BreakKind),
 ]
 
