@@ -12,8 +12,9 @@ from domain.decisions import ResolutionAction
 from domain.money import Money
 from domain.payments import CardPaymentRef
 from domain.payouts import PayoutStatus
-from domain.refunds import RefundStatus, StatusReason
+from domain.refunds import Rail, RefundStatus, StatusReason
 from ledger.billing import DepositRecord
+from ledger.rails import Rails
 from tests.activities.steps import Steps
 from tests.gateways.stripe_cases import gateway_at
 from tests.gateways.stripe_endpoints import Json, Payment, Proxy, Simulator
@@ -74,6 +75,11 @@ class Terminal:
             payment=CardPaymentRef(**({"currency": "USD"} | fields | told)),
         )
         self.house.feed.put_deposit(record, actor="billing")
+
+    def requested(self, name: str = "dep_1", **options: Any) -> str:
+        """Hand in the request for a new deposit; nothing is judged yet."""
+        self.pay(name, **options)
+        return self.house.accept(name, deposit_id=name)
 
     def asked(self, name: str = "dep_1") -> str:
         """Hand a request in, and judge it."""
@@ -170,6 +176,10 @@ class Terminal:
     def fail(self, refund: str, reason: str = "lost_or_stolen_card") -> None:
         (made,) = self.made(refund)
         self.stripe.control(f"refunds/{made['id']}/fail", failure_reason=reason)
+
+    def is_stopped(self) -> bool:
+        """Tell whether the card rail is stopped."""
+        return any(it["rail"] == Rail.CARD and it["is_stopped"] for it in Rails(self.house.database).rails())
 
     def findings_of(self, refund: str) -> Counter[str]:
         return Counter(it["kind"] for it in self.house.views.findings(refund_id=refund))

@@ -122,7 +122,7 @@ class TestRequest:
         first, second = terminal.begun("dep_1"), terminal.begun("dep_2")
         terminal.stripe.fault(fault)
         terminal.try_once(first)
-        assert card_is_stopped(terminal)
+        assert terminal.is_stopped()
         assert "rail_stop" in terminal.house.findings()
         terminal.try_once(second)
         assert terminal.posts(second) == [], "no other refund fails one by one"
@@ -228,8 +228,3 @@ def die(leap: Callable[..., object], moment: str) -> Callable[..., object]:
 def swallow(step: Callable[[], object]) -> None:
     with suppress(ApplicationError):  # a key in use: the run would try again
         step()
-
-
-def card_is_stopped(terminal: Terminal) -> bool:
-    rails = Rails(terminal.house.database).rails()
-    return any(it["rail"] == Rail.CARD and it["is_stopped"] for it in rails)

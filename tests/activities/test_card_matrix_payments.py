@@ -1,10 +1,12 @@
 """What a payment may be when its refund is about to leave: not what was told, taken elsewhere, or disputed."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import httpx2
 import pytest
+from temporalio.exceptions import ApplicationError
 
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus
@@ -37,8 +39,7 @@ class TestTakenElsewhere:
 
     @pytest.mark.parametrize("minor", [2000, 500], ids=["in full", "in part"])
     def test_before_the_request_is_judged_it_is_ineligible(self, terminal: Terminal, minor: int) -> None:
-        terminal.pay()
-        refund = terminal.house.accept("dep_1", deposit_id="dep_1")
+        refund = terminal.requested()
         refunded(minor)(terminal, refund)
 
         terminal.steps.check(refund)
@@ -232,13 +233,19 @@ class TestNotWhatWasTold:
         assert terminal.status(refund) == (RefundStatus.INELIGIBLE, "settled_failed", None)
         assert terminal.stripe.requests_to_refund() == []
 
-    def test_a_payment_of_the_other_mode_is_not_found(self, terminal: Terminal) -> None:
-        terminal.pay()
+    @pytest.mark.xfail(strict=True, reason="a payment of the other mode stops nothing")
+    @pytest.mark.parametrize("is_begun", [False, True], ids=["when it is judged", "before the request"])
+    def test_a_payment_of_the_other_mode_stops_the_whole_rail_and_the_refund_waits(
+        self, terminal: Terminal, is_begun: bool
+    ) -> None:
+        refund = terminal.begun() if is_begun else terminal.requested()
         terminal.rewrite_look(rewritten(livemode=True))
 
-        refund = terminal.asked()
+        with suppress(ApplicationError):
+            (terminal.steps.look_at_card if is_begun else terminal.steps.check)(refund)
 
-        assert terminal.status(refund) == (RefundStatus.INELIGIBLE, "settled_failed", None)
+        assert terminal.is_stopped()
+        assert terminal.status(refund)[0] == (RefundStatus.PAYING if is_begun else RefundStatus.CHECKING)
         assert terminal.stripe.requests_to_refund() == []
 
     @pytest.mark.parametrize(
@@ -246,13 +253,12 @@ class TestNotWhatWasTold:
         [
             rewritten(status="requires_capture"),
             rewritten(status="requires_payment_method"),
-            rewritten(livemode=True),
             rewritten(currency="eur"),
             on_charge(amount_captured=1999),
             on_charge(captured=False),
             on_charge(payment_method_details={"type": "us_bank_account"}),
         ],
-        ids=["uncaptured", "failed", "mode", "currency", "amount", "charge uncaptured", "py_ charge"],
+        ids=["uncaptured", "failed", "currency", "amount", "charge uncaptured", "py_ charge"],
     )
     def test_when_it_is_looked_at_before_the_request(
         self, terminal: Terminal, change: Callable[[Json], Json]
