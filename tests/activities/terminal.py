@@ -157,6 +157,12 @@ class Terminal:
         assert self.steps.begin(refund).status == RefundStatus.PAYING
         self.go_on(refund)
 
+    def look_again(self, refund: str) -> None:
+        """Let an operator ask for one more look, and the run take it."""
+        self.house.resolve(refund, ResolutionAction.LOOK_AGAIN)
+        self.steps.read_records(refund)
+        self.go_on(refund)
+
     # --- what can be seen ---
 
     def status(self, refund: str) -> tuple[str, str | None, PayoutStatus | None]:
