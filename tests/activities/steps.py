@@ -10,10 +10,12 @@ from activities.cases import CaseActivities
 from activities.crypto import CryptoActivities
 from activities.outbox import Chain
 from activities.payments import ChainPayments, PaymentActivities, PaymentReader
+from activities.sending import OneAtATime
 from domain.refunds import RefundStatus, StatusReason
 from domain.runs import Attend, OpenRefund, PayoutKey, ReadRecords, RefundKey, Remind, WalletKey
 from gateways.stripe.gateway import StripeGateway
 from ledger.checking import Checking
+from ledger.leases import leases
 from ledger.messages import Messages
 from ledger.outbox import Outbox
 from ledger.payouts import Payouts
@@ -67,7 +69,8 @@ class Steps:
         self._payments = PaymentActivities(
             reader=reader, checking=checking, payouts=payouts, progress=progress, stops=stops
         )
-        self._cards = CardActivities(processor=card or house.card, payouts=payouts, stops=stops)
+        sender = OneAtATime(card, leases(database)) if card else house.card
+        self._cards = CardActivities(processor=sender, payouts=payouts, stops=stops)
         self._crypto = CryptoActivities(
             chains={CHAIN_ID: chain or house.chain},
             outbox=Outbox(database, house.limits),

@@ -255,7 +255,6 @@ class TestNotWhatWasTold:
         assert terminal.status(refund) == (RefundStatus.INELIGIBLE, "settled_failed", None)
         assert terminal.stripe.requests_to_refund() == []
 
-    @pytest.mark.xfail(strict=True, reason="a payment of the other mode stops nothing")
     @pytest.mark.parametrize("is_begun", [False, True], ids=["when it is judged", "before the request"])
     def test_a_payment_of_the_other_mode_stops_the_whole_rail_and_the_refund_waits(
         self, terminal: Terminal, is_begun: bool
@@ -300,7 +299,7 @@ class TestManyRefunds:
     @pytest.mark.parametrize("status", ["succeeded", "failed"])
     def test_ours_is_found_behind_more_than_a_hundred_others(self, terminal: Terminal, status: str) -> None:
         refund = terminal.begun()
-        terminal.stripe.fault("drop_after", times=2)
+        terminal.stripe.fault("drop_after")
         terminal.try_once(refund)
         bury(terminal, refund)
         if status == "failed":
@@ -310,7 +309,7 @@ class TestManyRefunds:
 
         expected = PAID if status == "succeeded" else (ATTENTION, "payout_failed", PayoutStatus.FAILED)
         assert terminal.status(refund) == expected
-        terminal.assert_sound(refund, posts=2)
+        terminal.assert_sound(refund, posts=1)
 
     def test_one_from_outside_is_found_behind_more_than_a_hundred_that_failed(self, terminal: Terminal) -> None:
         refund = terminal.begun()
