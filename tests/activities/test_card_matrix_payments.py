@@ -110,7 +110,6 @@ class TestDisputed:
         assert terminal.status(refund) == DISPUTED
         terminal.assert_sound(refund, posts=0)
 
-    @pytest.mark.xfail(strict=True, reason="one more look forgets why the payout was refused")
     def test_one_more_look_still_says_that_it_is_disputed(self, terminal: Terminal) -> None:
         refund = terminal.begun()
         disputed("needs_response")(terminal, refund)
