@@ -1,6 +1,7 @@
 """The card processor's hook: what is taken, who is told, and when the answer is 200."""
 
 import asyncio
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,9 +10,9 @@ import pytest
 from sqlalchemy import func, select
 
 from domain.card_events import CardEvent
-from domain.errors import TryAgain
 from domain.payouts import PayoutStatus
 from ledger.card_events import CardEvents, Taken
+from ledger.database import Database
 from ledger.tables import AuditEntry, CardEventRow
 from tests.api.front import Front, problem
 from tests.api.hook_calls import NEXT_SECRET, SECRET, body_of, event, payment_event, refund_event, send, signature
@@ -232,52 +233,39 @@ def sweep(front: Front) -> None:
     asyncio.run(front.app.state.telling.sweep())
 
 
-class FaultyEvents(CardEvents):
-    """A ledger that is away, or whose caller dies, at the worst moments."""
-
-    is_away = False
-    dies_after = False
-
-    def take(self, event: CardEvent, **more: Any) -> Taken:
-        if self.is_away:
-            raise TryAgain("the database did not answer")
-        taken = super().take(event, **more)
-        if self.dies_after:
-            raise RuntimeError("died between the row and the news")
-        return taken
-
-
-@pytest.fixture
-def faulty(front: Front) -> FaultyEvents:
-    events = FaultyEvents(front.scene.database)
-    front.app.state.services = replace(front.services, card_events=events)
-    return events
-
-
-def test_an_event_that_could_not_be_written_down_counts_when_it_comes_again(
-    front: Front, refund: str, faulty: FaultyEvents
-) -> None:
-    sent = refund_event(refund)
-    faulty.is_away = True
+def test_an_event_that_could_not_be_written_down_counts_when_it_comes_again(front: Front, refund: str) -> None:
+    sent, database = refund_event(refund), front.scene.database
+    impatient = Database(database.url.render_as_string(), database.now, wait_seconds_max=0.2)
+    front.app.state.services = replace(front.services, card_events=CardEvents(impatient))
+    locking = sqlite3.connect(str(database.url.database), isolation_level=None)
+    locking.execute("BEGIN IMMEDIATE")
 
     problem(send(front.client, sent), 503, "try-again")
-    faulty.is_away = False
+    locking.execute("ROLLBACK")
+    locking.close()
     again = send(front.client, sent)
+    impatient.close()
 
     assert again.status_code == 200
     assert told(front) == [refund], "whoever remembers the first try takes this for a repetition"
     assert counted(front) == {"delayed": 1, "woke": 1}
 
 
+class DyingEvents(CardEvents):
+    """A ledger whose caller dies as soon as the event is written down."""
+
+    def take(self, event: CardEvent, **more: Any) -> Taken:
+        super().take(event, **more)
+        raise RuntimeError("died between the row and the news")
+
+
 @pytest.mark.parametrize("way", ["redelivery", "sweep"])
-def test_a_death_between_the_row_and_the_news_loses_nothing(
-    front: Front, refund: str, faulty: FaultyEvents, way: str
-) -> None:
+def test_a_death_between_the_row_and_the_news_loses_nothing(front: Front, refund: str, way: str) -> None:
     sent = refund_event(refund)
-    faulty.dies_after = True
+    front.app.state.services = replace(front.services, card_events=DyingEvents(front.scene.database))
     problem(send(front.client, sent), 500, "internal")
     assert (stored(front), told(front)) == ([sent["id"]], [])
-    faulty.dies_after = False
+    front.app.state.services = front.services
 
     if way == "redelivery":
         assert send(front.client, sent).status_code == 200
