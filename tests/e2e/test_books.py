@@ -45,6 +45,10 @@ class Outside:
     def fail_at_stripe(self, ref: str) -> None:
         httpx2.post(f"{self._info['stripe']}/_sim/refunds/{ref}/fail").raise_for_status()
 
+    def let_webhooks_through(self, *, is_open: bool) -> None:
+        """Without them only a comparison of the books finds out at once what was done outside."""
+        httpx2.post(f"{self._info['stripe']}/_sim/webhooks", json={"held": not is_open}).raise_for_status()
+
     def send_from_the_wallet(self, *, nonce: int, to: str, value: int) -> str:
         """Use the wallet's own key, as a thief would."""
         key, eth = wallet(), self._web3.eth
@@ -78,7 +82,9 @@ class Outside:
 def outside(stack: Stack) -> Iterator[Outside]:
     """Give the wallet back its nonces at the end: other tests pay from it."""
     outside = Outside(stack)
+    outside.let_webhooks_through(is_open=False)
     yield outside
+    outside.let_webhooks_through(is_open=True)
     outside.sql("UPDATE wallets SET next_nonce = ?, pause_reason = NULL", outside.next_nonce())
 
 
