@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import stripe
 from pydantic import SecretStr
 
 from domain.card_events import CardEvent, EventSubject
-from gateways.stripe.client import build_client
 from gateways.stripe.events import undelivered
 from gateways.stripe.gateway import StripeGateway
 from tests.devstack.simulator import KEY, pay, refund
@@ -25,9 +25,8 @@ def deaf(simulator: Simulator) -> Simulator:
 
 @pytest.fixture
 def client(simulator: Simulator) -> Any:
-    return build_client(
-        SecretStr(KEY), mode="test", api_base=simulator.url, connect_seconds_max=5, read_seconds_max=30
-    )
+    http = stripe.RequestsClient(timeout=20)
+    return stripe.StripeClient(KEY, base_addresses={"api": simulator.url}, http_client=http)
 
 
 def all_of(client: Any, page_size: int) -> list[CardEvent]:
