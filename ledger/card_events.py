@@ -116,7 +116,8 @@ class CardEvents:
         if event.subject == EventSubject.CHARGE and event.refunded_minor != payout.amount_minor:
             return False
         if payout.status == PayoutStatus.UNKNOWN:
-            return self._database.now() - payout.updated_at < UNDER_WAY
+            # After a failure that the processor stored, the step waits long, and the refund may be made without it.
+            return not payout.is_failure_stored and self._database.now() - payout.updated_at < UNDER_WAY
         if event.subject == EventSubject.CHARGE:
             return payout.status in (PayoutStatus.PENDING, PayoutStatus.SUCCEEDED)
         return payout.status == event.status

@@ -251,6 +251,17 @@ def test_an_event_about_a_request_without_an_answer_is_an_echo_only_while_its_st
     assert (soon.outcome, late.outcome) == (ECHO, WOKE)
 
 
+def test_an_event_after_a_failure_that_the_processor_stored_is_no_echo(scene: Scene) -> None:
+    scene.funded()
+    refund = scene.paying()
+    scene.payouts.record_sending(refund, 1)
+    scene.payouts.record_unclear(refund, 1, "stored", is_stored=True)
+
+    made_after_all = take(scene, of_refund(refund, type="refund.created", status="succeeded"))
+
+    assert made_after_all.outcome == WOKE
+
+
 def test_the_sweep_leaves_news_for_every_card_payout_that_may_still_land(scene: Scene) -> None:
     scene.account()
     refunds = {}
