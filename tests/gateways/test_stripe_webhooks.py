@@ -4,11 +4,14 @@ import json
 import os
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import stripe
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from domain.card_events import EventSubject
 from gateways.stripe import webhooks
@@ -201,3 +204,45 @@ def test_what_is_no_event_is_refused_without_its_words(raw: bytes, fault: HookFa
 
     assert refused.value.fault == fault
     assert str(refused.value) == fault.value
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+SHOWN = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.just("re_1") | JSON,
+        "object": st.sampled_from(list(EventSubject)) | JSON,
+        "payment_intent": st.just("pi_1") | JSON,
+        "metadata": st.dictionaries(st.sampled_from(["refund_id", "attempt", "workflow_id"]), st.text()) | JSON,
+        "amount": JSON,
+        "currency": JSON,
+        "status": JSON,
+        "amount_refunded": JSON,
+    },
+)
+EVENTS = st.fixed_dictionaries(
+    {"id": st.just("evt_1") | JSON, "type": st.sampled_from(webhooks.EVENT_TYPES), "livemode": st.booleans()},
+    optional={"account": JSON, "api_version": JSON, "data": st.fixed_dictionaries({"object": SHOWN}) | JSON},
+)
+
+
+@given(
+    body=st.binary()
+    | EVENTS.map(lambda value: json.dumps(value).encode())
+    | JSON.map(lambda it: json.dumps(it).encode())
+)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whatever_is_signed_is_an_event_or_refused_and_never_a_fault_of_ours(body: bytes) -> None:
+    with suppress(NotAnEvent):
+        seen = read_body(body)
+        assert seen is None or seen.event_id.isprintable()
+
+
+@given(header=st.text() | st.lists(st.sampled_from(["t=1", "v1=a", "v1=", "t=", "=", "v0=b", "é"])).map(",".join))
+@settings(max_examples=300, deadline=None)
+def test_whatever_stands_in_the_header_is_refused_and_never_a_fault_of_ours(header: str) -> None:
+    assert fault_of(b"{}", header) in (HookFault.UNSIGNED, HookFault.FORGED)
