@@ -156,6 +156,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "another secret": (lambda body: (body, signature(body, "whsec_other")), "forged"),
     "a changed body": (lambda body: (body.replace(b"2000", b"2001"), signature(body)), "forged"),
     "written anew": (lambda body: (b" ".join(body.split()), signature(body)), "forged"),
+    "nonsense with another secret": (lambda _: (b"\xff{", signature(b"\xff{", "whsec_other")), "forged"),
     "old": (lambda body: (body, signature(body, seconds=-400)), "old"),
     "of the future": (lambda body: (body, signature(body, seconds=400)), "future"),
     "not UTF-8": (lambda body: (body + b"\xff", signature(body + b"\xff")), "not_utf8"),

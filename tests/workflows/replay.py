@@ -19,6 +19,7 @@ from temporalio.worker import (
 )
 
 from workflows import payloads, sandbox
+from workflows.card_sweep import CardSweepWorkflow
 from workflows.reconcile import ReconcileWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.wallet import WalletWorkflow
@@ -64,7 +65,7 @@ async def replay(history: WorkflowHistory) -> list[Given]:
     """Replay without a server; raise where today's code takes other steps, and return what it gave to each."""
     given: list[Given] = []
     replayer = Replayer(
-        workflows=[RefundWorkflow, WalletWorkflow, ReconcileWorkflow],
+        workflows=[RefundWorkflow, WalletWorkflow, ReconcileWorkflow, CardSweepWorkflow],
         workflow_runner=sandbox.runner(),
         data_converter=payloads.converter,
         interceptors=[Listening(lambda name, data: given.append((name, json.loads(data))))],

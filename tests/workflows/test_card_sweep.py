@@ -8,6 +8,7 @@ from domain.refunds import TASK_QUEUE, RefundStatus, workflow_id
 from ledger.news import News
 from tests.fakes import FAILED, PENDING, SUCCEEDED
 from tests.workflows.house import House
+from tests.workflows.replay import recorded, replay
 
 AWAITING_APPROVAL, CONFIRMING = RefundStatus.AWAITING_APPROVAL, RefundStatus.CONFIRMING
 NEEDS_ATTENTION, REFUNDED = RefundStatus.NEEDS_ATTENTION, RefundStatus.REFUNDED
@@ -74,6 +75,17 @@ async def test_events_of_all_pages_that_no_webhook_brought_wake_their_runs_once(
     assert house.see(second)["status"] == REFUNDED, "what the event said is not applied"
     assert again == SweepOutcome(is_read=True, seen=3, missed=0, woken=0)
     assert await tell(house) == []
+
+
+async def test_a_sweep_that_is_replayed_takes_the_same_steps(house: House) -> None:
+    house.card.missed += [failed("rf_none", "evt_1", "shop"), failed("rf_none", "evt_2", "shop")]
+    await sweep(house)
+    history = await house.temporal.client.get_workflow_handle("card-sweep/test").fetch_history()
+
+    given = await replay(history)
+
+    assert [name for name, _ in given] == ["take_missed_events", "take_missed_events", "wake_open_payouts"]
+    assert given == recorded(history)
 
 
 async def test_an_open_payout_is_looked_at_although_no_event_was_ever_made(house: House) -> None:

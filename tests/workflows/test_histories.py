@@ -10,6 +10,7 @@ from temporalio.client import WorkflowHistory
 
 from activities.books import BooksActivities
 from activities.card import CardActivities
+from activities.card_sweep import CardSweepActivities
 from activities.cases import CaseActivities
 from activities.crypto import CryptoActivities
 from activities.payments import PaymentActivities
@@ -54,7 +55,14 @@ def test_every_path_was_recorded_and_every_state_is_among_those_that_wait() -> N
 
 def answer_type(name: str) -> Any:
     """Return what an activity answers, by its annotation."""
-    for owner in (CaseActivities, PaymentActivities, CardActivities, CryptoActivities, BooksActivities):
+    for owner in (
+        CaseActivities,
+        PaymentActivities,
+        CardActivities,
+        CryptoActivities,
+        BooksActivities,
+        CardSweepActivities,
+    ):
         method = inspect.getattr_static(owner, name, None)
         if method is not None:
             return typing.get_type_hints(inspect.unwrap(method))["return"]
