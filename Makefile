@@ -34,12 +34,12 @@ check: setup ## Format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: setup ## Measure the service beside a bare workflow, or one wallet beside its node (RAIL=crypto)
+bench: setup ## Measure the service beside a bare workflow, or one rail beside its provider (RAIL=card|crypto)
 	@$(BIN)/python -m bench $(if $(RAIL),--rail $(RAIL)) $(BENCH)
 
-chaos: setup ## Refunds under every fault at once (RAIL=crypto N=100 SEED=… DB=sqlite|postgres ENDPOINTS=1 BUG=…)
+chaos: setup ## Refunds under every fault at once (RAIL=crypto|card N=100 SEED=… DB=sqlite|postgres PROFILE=… BUG=…)
 	@$(BIN)/python -m chaos --rail $(or $(RAIL),crypto) --count $(or $(N),100) --database $(or $(DB),sqlite) \
-		$(if $(SEED),--seed $(SEED)) $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(BUG),--bug $(BUG))
+		$(if $(SEED),--seed $(SEED)) $(if $(ENDPOINTS),--endpoints $(ENDPOINTS)) $(if $(PROFILE),--profile $(PROFILE)) $(if $(BUG),--bug $(BUG))
 
 chaos-bugs: setup ## Plant each known mistake in turn and see that chaos catches it (takes many minutes)
 	CHAOS_BUGS=all $(BIN)/pytest -n 0 tests/chaos/test_planted_bugs.py
