@@ -105,11 +105,13 @@ class Turn:
     def _foreign_use(self, payout: SentPayout) -> ForeignUse | None:
         proof = self.chain.foreign_use(payout.nonce, payout.tx_hashes)
         found = None if proof is None or proof.tx_hash is None else self.chain.read_transfer(proof.tx_hash)
-        if proof is None or found is None:
+        if proof is None:
+            return None
+        if found is None:
             return proof
         asked = (payout.outgoing.to, payout.outgoing.asset, payout.outgoing.amount_base_units)
         is_paid = found.succeeded and (found.to, found.asset, found.amount_base_units) == asked
-        return proof.model_copy(update={"is_paid_by_it": is_paid})
+        return proof.model_copy(update={"is_read": True, "is_paid_by_it": is_paid})
 
     def _is_used_elsewhere(self, payout: SentPayout) -> bool:
         return self.chain.foreign_use(payout.nonce, payout.tx_hashes) is not None
@@ -159,8 +161,10 @@ class Turn:
 
     def raise_head(self) -> None:
         """Store bytes with higher fees for the head of the line, where it has waited too long for a block."""
-        head, view = next(iter(self._open()), None), self.view
-        if head is None or view is None or view.nonce_latest > head.nonce or _is_silent(head):
+        view = self.view
+        # A nonce that something has used, whatever it was, stands no longer at the head of the line.
+        head = next((it for it in self._open() if view is not None and view.nonce_latest <= it.nonce), None)
+        if head is None or view is None or _is_silent(head):
             return
         if head.newest.is_stuck(view, self.handling.fee_raise_seconds, self.handling.fee_raise_blocks):
             self._outbid(head, head.newest.purpose)
@@ -199,7 +203,9 @@ class Turn:
 
     def _send(self, payout: SentPayout) -> bool:
         """Send a payout's newest bytes if that is due; return whether the next nonce may follow."""
-        newest, is_taken = payout.newest, any(it.is_taken for it in payout.transactions)
+        newest = payout.newest
+        is_used = self.view is not None and self.view.nonce_latest > payout.nonce
+        is_taken = is_used or any(it.is_taken for it in payout.transactions)
         if _is_silent(payout) or not newest.is_due(self.handling.wallet_block_seconds):
             return is_taken
         try:

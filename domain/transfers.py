@@ -92,8 +92,14 @@ class ForeignUse(BaseModel):
     nonce: int
     finalized_nonces: tuple[int, ...]
     """What each endpoint counts, in the order of the settings."""
+    final_block: int = 0
+    """The highest block in which any of them calls it final: by there it was used."""
+    buried_block: int = -1
+    """Up to where blocks lie twice as deep as finality for all of them."""
     tx_hash: str | None = None
     """The foreign chain transaction, where an endpoint could still name it."""
+    is_read: bool = False
+    """What it moved could be read; what nobody can show may have paid just this payout."""
     is_paid_by_it: bool = False
     """It moved just what the payout was to move: bytes of ours that a restored database has forgotten."""
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from domain.findings import FindingKind
 from domain.outbox import Purpose, SentPayout, StoredTransfer
-from domain.payouts import PayoutOutcome, PayoutStatus
+from domain.payouts import DEAD, PayoutOutcome, PayoutStatus
 from domain.policy import Policy
 from domain.refunds import StatusReason
 from domain.transfers import ForeignUse, Sighting
@@ -60,17 +60,24 @@ class Sightings:
         """Note whether something else seems to have used a payout's nonce; return whether its refund has news.
 
         Once the proof has held for long the payout stands before a person and the wallet is paused. Nothing is
-        released and nothing is paid anew: only a person who asked to cancel the nonce may call it closed by this.
+        released and nothing is paid anew: only a person who asked to cancel the nonce may call it closed by this, and
+        where nobody can name what used it, a person must also find out that it did not pay this very refund.
         """
         with self._database.write() as session:
             payout, now = session.get_one(Payout, (sent.refund_id, sent.attempt)), self._database.now()
             if payout.block_number is not None or proof is None:
-                payout.lost_since = None
+                payout.lost_since = payout.lost_block = None
                 return False
             payout.lost_since = payout.lost_since or now
+            payout.lost_block = proof.final_block if payout.lost_block is None else payout.lost_block
             if now - payout.lost_since < self._patience:
                 return False
-            row = cases.get(session, sent.refund_id)
+            if payout.is_cancel_asked and payout.status in DEAD:
+                # Like what is mined it is watched until twice finality, and only then can it be paid anew.
+                payout.is_buried = proof.buried_block >= payout.lost_block
+            if payout.status == PayoutStatus.CANCELED:
+                return False
+            row = cases.get(session, payout.refund_id)
             before = row.status
             wallet = session.get_one(Wallet, (payout.chain_id, payout.wallet))
             evidence = {"since": payout.lost_since.isoformat(), **proof.model_dump(mode="json")}
@@ -78,10 +85,9 @@ class Sightings:
             status, reason = PayoutStatus.UNKNOWN, StatusReason.PAYOUT_UNKNOWN
             if payout.is_cancel_asked:
                 status, reason = PayoutStatus.CANCELED, StatusReason.PAYOUT_CANCELED
-                payout.is_buried = True  # nothing of it will ever be in a block, so there is nothing left to watch
             outcome = PayoutOutcome(status=status, reason=reason, detail="nonce used elsewhere")
             settle(session, self._database, row, payout, outcome)
-            if payout.is_cancel_asked and proof.is_paid_by_it:
+            if payout.is_cancel_asked and (proof.is_paid_by_it or not proof.is_read):
                 self._tell_moved(session, payout, proof.tx_hash)
             return row.status != before
 

@@ -202,6 +202,8 @@ class FakeChain:
     fee_cap: int = 1000
     token_balances: dict[str, int] = field(default_factory=dict)
     foreign: dict[int, ForeignUse] = field(default_factory=dict)
+    foreign_transfers: dict[str, SentTransfer] = field(default_factory=dict)
+    """What chain transactions of the wallet moved that are not ours."""
     answers: SendAnswer | None = None
     """What the node says to bytes that it does not take."""
     broadcasts: list[str] = field(default_factory=list)
@@ -301,7 +303,7 @@ class FakeChain:
         self._answer()
         seen = self.mined.get(tx_hash)
         if seen is None:
-            return None
+            return self.foreign_transfers.get(tx_hash)
         transfer = Transfer.model_validate_json(self.sent[tx_hash])
         return SentTransfer(
             tx_hash=tx_hash,

@@ -183,19 +183,24 @@ def sighting(receipt: Receipt | None, outgoing: Outgoing, final_block: int, buri
 def foreign_use(endpoints: Endpoints, wallet: str, nonce: int, tx_hashes: tuple[str, ...]) -> ForeignUse | None:
     """Prove that something else finally used a nonce; `TryAgain` where any endpoint does not answer at all."""
 
-    def count(member: Member) -> int | None:
+    def count(member: Member) -> tuple[int, Heights] | None:
         node = member.node
         node.require_chain()
-        final = node.heights().final
-        counted = node.transaction_count(wallet, hex(final)) if final >= 0 else 0
+        told = node.heights()
+        counted = node.transaction_count(wallet, hex(told.final)) if told.final >= 0 else 0
         is_known = any(node.transaction(it) is not None or node.receipt(it) is not None for it in tx_hashes)
-        return counted if counted > nonce and not is_known else None
+        return (counted, told) if counted > nonce and not is_known else None
 
-    counts: list[int] = []
+    counts: list[tuple[int, Heights]] = []
     for _, outcome in endpoints.each(count):
         if isinstance(outcome, TryAgain):
             raise outcome
         if outcome is None:
             return None
         counts.append(outcome)
-    return ForeignUse(nonce=nonce, finalized_nonces=tuple(counts))
+    return ForeignUse(
+        nonce=nonce,
+        finalized_nonces=tuple(counted for counted, _ in counts),
+        final_block=max(told.final for _, told in counts),
+        buried_block=min(told.buried for _, told in counts),
+    )

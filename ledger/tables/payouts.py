@@ -93,6 +93,7 @@ class Payout(Row):
     is_failure_stored: Mapped[bool] = mapped_column(default=False)
     unclear_answers: Mapped[int] = mapped_column(default=0)
     unclear_since: Mapped[datetime | None]
+    lost_block: Mapped[int | None]
     begun_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -119,6 +119,8 @@ def test_a_nonce_that_forgotten_bytes_of_ours_used_is_not_paid_again(line: Line)
     line.house.resolve(refund, CANCEL)
     line.turn()
     assert line.status(refund)[2] == PayoutStatus.CANCELED
+    line.chain.foreign[0] = line.chain.foreign[0].model_copy(update={"final_block": 5, "buried_block": 5})
+    line.turn()
 
     with pytest.raises(Conflict) as refused:
         line.house.resolve(refund, RETRY)

@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 
 from domain.decisions import ResolutionAction
+from domain.differences import SentTransfer
 from domain.errors import Conflict
+from domain.money import NATIVE
 from domain.payouts import PayoutStatus
 from domain.refunds import Rail, RefundStatus, StatusReason
 from domain.transfers import ForeignUse
@@ -15,6 +17,16 @@ from tests.fakes import CHAIN_ID, SENDER
 from tests.workflows.house import COIN
 
 FOREIGN = ForeignUse(nonce=0, finalized_nonces=(1, 1), tx_hash="0xf0")
+STOLEN = SentTransfer(
+    tx_hash="0xf0",
+    nonce=0,
+    to="0x" + "66" * 20,
+    asset=NATIVE,
+    amount_base_units=1,
+    succeeded=True,
+    is_final=True,
+    block_number=5,
+)
 UNKNOWN_TO_US = (RefundStatus.NEEDS_ATTENTION, StatusReason.PAYOUT_UNKNOWN, PayoutStatus.UNKNOWN)
 
 
@@ -193,6 +205,78 @@ def test_a_wallet_with_a_lost_nonce_starts_only_after_a_person_closed_the_payout
     assert len(line.stored(lost)) == 1
     assert not start(line, "ann", "bob")
     assert line.pause_reason() is None
+
+
+def cancelled(line: Line, lost: str) -> None:
+    """Let the proofs hold for long, and a person cancel what can never land."""
+    line.turn()
+    line.house.clock.advance(601)
+    line.turn()
+    line.house.resolve(lost, ResolutionAction.CANCEL_NONCE)
+    line.turn()
+    line.steps.read_records(lost)
+    line.turn()
+    assert line.status(lost)[2] == PayoutStatus.CANCELED
+
+
+def test_a_payout_that_foreign_use_closed_is_watched_as_deep_as_any_other_before_it_is_paid_anew(
+    line: Line, lost: str
+) -> None:
+    line.chain.foreign_transfers["0xf0"] = STOLEN
+    line.chain.foreign[0] = FOREIGN.model_copy(update={"final_block": 8, "buried_block": 4})
+    cancelled(line, lost)
+    with pytest.raises(Conflict) as refused:
+        line.house.resolve(lost, ResolutionAction.RETRY)
+    assert refused.value.rule == "no_live_payout"
+
+    line.chain.foreign[0] = FOREIGN.model_copy(update={"final_block": 12, "buried_block": 7})
+    line.turn()
+    with pytest.raises(Conflict):
+        line.house.resolve(lost, ResolutionAction.RETRY)
+    line.chain.foreign[0] = FOREIGN.model_copy(update={"final_block": 12, "buried_block": 8})
+
+    assert line.turn().open_payouts == 0
+    line.house.resolve(lost, ResolutionAction.RETRY)
+
+
+def test_a_foreign_use_that_leaves_its_final_block_has_its_nonce_closed_by_a_cancel(line: Line, lost: str) -> None:
+    line.chain.foreign_transfers["0xf0"] = STOLEN
+    cancelled(line, lost)
+    line.chain.foreign.clear()
+    line.chain.nonce = line.chain.nonce_finalized = 0
+
+    line.turn()
+
+    assert [it.purpose for it in line.stored(lost)] == ["pay", "cancel"]
+    with pytest.raises(Conflict):
+        line.house.resolve(lost, ResolutionAction.RETRY)
+
+
+def test_where_nobody_can_show_what_used_the_nonce_a_person_must_say_that_it_did_not_pay(
+    line: Line, lost: str
+) -> None:
+    cancelled(line, lost)
+    line.chain.foreign[0] = FOREIGN.model_copy(update={"buried_block": 4})
+    line.turn()
+
+    with pytest.raises(Conflict) as refused:
+        line.house.resolve(lost, ResolutionAction.RETRY)
+
+    assert refused.value.rule == "no_moved_payout"
+
+
+def test_what_waits_behind_a_lost_nonce_is_sent_and_outbid(line: Line, lost: str) -> None:
+    line.chain.foreign_transfers["0xf0"] = STOLEN
+    cancelled(line, lost)
+    start(line, "ann", "bob")
+    behind = line.queue("dep_2")
+    line.turn()
+
+    line.wait()
+    line.turn()
+
+    assert line.chain.sent.keys() >= set(line.hashes(behind))
+    assert len(line.hashes(behind)) == 2
 
 
 def test_two_people_start_a_wallet_and_one_does_not(line: Line, refund: str) -> None:

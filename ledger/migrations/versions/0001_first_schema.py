@@ -413,6 +413,7 @@ def upgrade() -> None:
         sa.Column("is_failure_stored", sa.Boolean(), nullable=False),
         sa.Column("unclear_answers", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("unclear_since", ledger.columns.UtcTime(), nullable=True),
+        sa.Column("lost_block", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("begun_at", ledger.columns.UtcTime(), nullable=False),
         sa.Column("updated_at", ledger.columns.UtcTime(), nullable=False),
         sa.CheckConstraint(
