@@ -33,6 +33,8 @@ class Turn:
     view: WalletView | None = None
     dispute: str | None = None
     """What the endpoints contradict each other on; nothing is decided from it, and no nonce is assigned."""
+    is_unclear: bool = False
+    """Of some payout nothing could be told now; so nobody can say either that the endpoints agree."""
     unread: str | None = None
     """Why there is no view: without one no nonce is assigned, and what has one goes on being sent."""
     changed: list[str] = field(default_factory=list)
@@ -67,7 +69,13 @@ class Turn:
                 except EndpointsDisagree as error:
                     self.dispute = error.message
                 except TryAgain as error:  # what is unclear about one must not keep the others from being seen
+                    self.is_unclear = True
                     logger.warning("payout.unclear", extra={"refund_id": payout.refund_id, "cause": error.message})
+                except Exception as error:
+                    self.is_unclear = True
+                    told = {"refund_id": payout.refund_id, "tx_hash": payout.tx_hash}
+                    logger.error("payout.look_failed", extra=told, exc_info=error)
+                    self.outbox.unseen(payout, f"{type(error).__name__} while it was looked for")
 
     def _look(self, payout: SentPayout) -> bool:
         for transaction in payout.likeliest_first:
@@ -98,6 +106,8 @@ class Turn:
     def _suspect(self, payout: SentPayout, *, is_gone: bool) -> bool:
         try:
             proof = self._foreign_use(payout) if is_gone else None
+        except EndpointsDisagree as error:
+            self.dispute, proof = error.message, None
         except TryAgain:
             proof = None  # an endpoint that does not answer may be the one that knows
         return self.sightings.suspect(payout, proof)
@@ -118,7 +128,9 @@ class Turn:
 
     def watch_wallet(self) -> None:
         """Pause the wallet where what the chain shows of it cannot be."""
-        self.wallets.watch(self.key.chain_id, self.key.wallet, self.view, self.dispute)
+        # Most turns look at few payouts: only one that looked at all can say that nobody contradicts any more.
+        is_clear = self._is_full and self.view is not None and not self.is_unclear and self.dispute is None
+        self.wallets.watch(self.key.chain_id, self.key.wallet, self.view, self.dispute, is_clear=is_clear)
 
     def sign_waiting(self) -> None:
         """Give nonces to what waits and may go, oldest first; each is stored with its bytes."""
@@ -141,7 +153,10 @@ class Turn:
     def _sign(self, queued: QueuedPayout, view: WalletView) -> None:
         terms, asset = self.chain.terms(queued.outgoing, view), queued.outgoing.asset
         token_balance = None if asset == NATIVE else self.chain.token_balance(asset)
-        self.signing.sign(queued, terms, view, self.chain.sign, token_balance)
+        if self.signing.sign(queued, terms, view, self.chain.sign, token_balance) is None:
+            cause = self.outbox.held_by_nonces(queued, view)
+            if cause is not None:
+                self.outbox.delay(queued, cause)
 
     def _cannot_sign(self, queued: QueuedPayout, error: NeedsOperator) -> None:
         if isinstance(error, BytesDiffer):

@@ -11,8 +11,8 @@ from domain.money import NATIVE
 from domain.outbox import TAKEN, Purpose, QueuedPayout, SentPayout, StoredTransfer
 from domain.payouts import PayoutOutcome, PayoutStatus
 from domain.refunds import StatusReason
-from domain.transfers import Outgoing, SendAnswer, TransferTerms
-from ledger import cases, limits
+from domain.transfers import Outgoing, SendAnswer, TransferTerms, WalletView
+from ledger import cancelling, cases, limits
 from ledger.database import Database
 from ledger.findings import open_finding
 from ledger.limits import Spending
@@ -112,6 +112,34 @@ class Outbox:
         payout = session.get_one(Payout, (queued.refund_id, queued.attempt))
         waited_seconds = (self._database.now() - payout.begun_at).total_seconds()
         return payout.status == PayoutStatus.QUEUED and waited_seconds >= DELAY_TOLD_SECONDS
+
+    def held_by_nonces(self, queued: QueuedPayout, view: WalletView) -> str | None:
+        """Say which count of nonces keeps a payout from being signed, or None where it is something else."""
+        with self._database.read() as session:
+            earlier = cancelling.open_nonce(session, queued.refund_id)
+            if earlier is not None:
+                return f"nonce {earlier} of an earlier attempt is in no block and not closed"
+            wallet = session.get(Wallet, (queued.outgoing.chain_id, queued.outgoing.wallet))
+            if wallet is None:
+                return f"first_nonce is {view.first_nonce}, and the chain has used {view.nonce_latest} nonces"
+            known = max(view.nonce_latest, view.nonce_pending)
+            if known > wallet.next_nonce:
+                return (
+                    f"endpoints know {known} nonces of the wallet, in blocks or pools; {wallet.next_nonce} are ours"
+                )
+            return None
+
+    def unseen(self, sent: SentPayout, cause: str) -> None:
+        """Tell people, once, of a payout that cannot be looked for; the others go on, and so do its bytes."""
+        with self._database.write() as session:
+            open_finding(
+                session,
+                self._database,
+                kind=FindingKind.PAYOUT_DELAYED,
+                key=f"payout_unseen/{sent.refund_id}/{sent.attempt}",
+                evidence={"attempt": sent.attempt, "nonce": sent.nonce, "cause": cause[:200]},
+                refund_id=sent.refund_id,
+            )
 
     def stuck(self, sent: SentPayout, cause: str) -> None:
         """Tell people, once, of a payout at the head of the line whose fee cannot be raised any further."""

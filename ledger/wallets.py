@@ -26,15 +26,23 @@ class Wallets:
         self._database = database
         self._patience = timedelta(seconds=policy.handling.endpoints_disagree_seconds)
 
-    def watch(self, chain_id: int, address: str, view: WalletView | None, dispute: str | None) -> None:
+    def watch(
+        self, chain_id: int, address: str, view: WalletView | None, dispute: str | None, *, is_clear: bool = False
+    ) -> None:
         """Compare what the chain shows of a wallet with what we know, and pause it where that cannot be.
 
-        `dispute` says what the endpoints contradict each other on now; a wallet pauses once they have for long.
+        `dispute` says what the endpoints contradict each other on now; a wallet pauses once they have for long. That
+        they agree again only `is_clear` says, after all payouts were looked at: a turn that asked little, or got no
+        answer, proves nothing. Where no payout is open, a view without dispute is all that there is to ask for.
         """
         with self._database.read() as session:
             wallet = session.get(Wallet, (chain_id, address))
             is_news = view is not None and (wallet is None or _is_news(wallet, view))
-            if not is_news and (wallet is None or not (dispute or wallet.disagreeing_since)):
+            is_disputed = wallet is not None and dispute is not None
+            is_suspected = wallet is not None and wallet.disagreeing_since is not None
+            is_quiet = is_suspected and dispute is None and view is not None
+            is_over = is_quiet and (is_clear or not _has_open(session, chain_id, address))
+            if not (is_news or is_disputed or is_over):
                 return
         with self._database.write() as session:
             wallet, now = session.get(Wallet, (chain_id, address)), self._database.now()
@@ -42,11 +50,14 @@ class Wallets:
                 wallet = register(session, self._database, chain_id, address, view)
             if wallet is None:
                 return
-            wallet.disagreeing_since = (wallet.disagreeing_since or now) if dispute else None
             if view is not None:
                 check(session, self._database, wallet, view)
-            if wallet.disagreeing_since is not None and now - wallet.disagreeing_since >= self._patience:
-                evidence = {"since": wallet.disagreeing_since.isoformat(), "cause": (dispute or "")[:200]}
+            if dispute is None:
+                wallet.disagreeing_since = None if is_over else wallet.disagreeing_since
+                return
+            wallet.disagreeing_since = wallet.disagreeing_since or now
+            if now - wallet.disagreeing_since >= self._patience:
+                evidence = {"since": wallet.disagreeing_since.isoformat(), "cause": dispute[:200]}
                 pause(session, self._database, wallet, PauseReason.ENDPOINTS_DISAGREE, evidence)
 
     def stranger(self, chain_id: int, address: str, view: WalletView) -> str | None:
@@ -140,6 +151,14 @@ def send_back_queued(session: Session, database: Database, wallet: Wallet) -> No
             status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED, detail="the wallet's count was moved"
         )
         settle(session, database, cases.get(session, payout.refund_id), payout, outcome)
+
+
+def _has_open(session: Session, chain_id: int, address: str) -> bool:
+    """Tell whether the pump still cares for a payout of this wallet."""
+    cared_for = select(Payout.refund_id).where(
+        Payout.chain_id == chain_id, Payout.wallet == address, Payout.nonce.is_not(None), Payout.is_buried.is_(False)
+    )
+    return session.scalar(cared_for.limit(1)) is not None
 
 
 def _has_assigned(session: Session, wallet: Wallet) -> bool:

@@ -187,6 +187,9 @@ class FakeChain:
     is_away: bool = False
     disputes: str = ""
     """What two endpoints contradict each other on."""
+    disputes_looks: bool = False
+    fails_at: set[str] = field(default_factory=set)
+    """Chain transactions at which a look meets a bug."""
     has_code: bool = False
     hides_counts: bool = False
     """Its count of nonces stands still, as a lagging node's."""
@@ -287,6 +290,10 @@ class FakeChain:
 
     def look(self, outgoing: Outgoing, tx_hash: str, view: WalletView | None = None) -> Sighting:
         self._answer()
+        if self.disputes_looks:
+            raise EndpointsDisagree("the chain", f"chain transaction {tx_hash}", {1: "a block", 2: "nothing"})
+        if tx_hash in self.fails_at:
+            raise ZeroDivisionError
         self.looks.append(tx_hash)
         return self.mined.get(tx_hash, Sighting(is_mined=False))
 
