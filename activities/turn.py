@@ -51,8 +51,9 @@ class Turn:
         is_for_signing = self._has_waiting()
         try:
             view = self.chain.view(for_signing=is_for_signing)
-            # Code can come to an address at any time, so it is asked for now and then, like at the start.
-            has_code = self._is_full and self.chain.wallet_has_code()
+            # Code can come to an address at any time: it is asked for now and then, like at the start, and whenever a
+            # nonce may be assigned, so that people who start the wallet again cannot overlook it.
+            has_code = (self._is_full or is_for_signing) and self.chain.wallet_has_code()
             self.view = view.model_copy(update={"has_code": has_code})
         except EndpointsDisagree as error:
             self.dispute = self.unread = error.message

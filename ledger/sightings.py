@@ -48,7 +48,8 @@ class Sightings:
                 return False
             if payout.status == PayoutStatus.SUCCEEDED and (is_cancel or not sighting.is_final):
                 self._unseen(session, payout)  # it left its final block and came back in another, or never
-            payout.tx_hash, payout.block_number = transaction.tx_hash, sighting.block_number
+            payout.tx_hash = transaction.tx_hash
+            payout.block_number, payout.block_hash = sighting.block_number, sighting.block_hash
             payout.is_buried, payout.lost_since = sighting.is_buried, None
             outcome = (_canceled if is_cancel else _outcome)(transaction.tx_hash, sighting)
             settle(session, self._database, row, payout, outcome)
@@ -109,7 +110,7 @@ class Sightings:
 
     def _unseen(self, session: Session, payout: Payout) -> None:
         row = cases.get(session, payout.refund_id)
-        payout.block_number = None
+        payout.block_number = payout.block_hash = None
         mine = (ChainTransaction.refund_id == payout.refund_id) & (ChainTransaction.attempt == payout.attempt)
         # Its bytes are due again at once, as they are: only a new wait for a block is a reason to raise their fee.
         anew = {"first_sent_at": None, "first_sent_block": None, "last_sent_at": None}
@@ -154,8 +155,8 @@ def _is_known(payout: Payout, transaction: StoredTransfer, sighting: Sighting) -
 
     One that lags, or comes back after a silence, lowers the height that all agree on; nothing left its block.
     """
-    place = (transaction.tx_hash, sighting.block_number)
-    if sighting.is_final or (payout.tx_hash, payout.block_number) != place:
+    place = (transaction.tx_hash, sighting.block_number, sighting.block_hash)
+    if sighting.is_final or (payout.tx_hash, payout.block_number, payout.block_hash) != place:
         return False
     if transaction.purpose == Purpose.CANCEL:
         return payout.status == PayoutStatus.CANCELED

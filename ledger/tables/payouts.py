@@ -86,6 +86,7 @@ class Payout(Row):
     nonce: Mapped[int | None]
     tx_hash: Mapped[str | None] = mapped_column(String(66))
     block_number: Mapped[int | None]
+    block_hash: Mapped[str | None] = mapped_column(String(66))
     is_buried: Mapped[bool] = mapped_column(default=False)
     is_cancel_asked: Mapped[bool] = mapped_column(default=False)
     lost_since: Mapped[datetime | None]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.refunds import RefundStatus
+from domain.refunds import RefundStatus, StatusReason
 from ledger.wallets import Wallets
 from tests.activities.line import Line
 from tests.fakes import CHAIN_ID, WALLET
@@ -94,3 +94,25 @@ def test_a_bug_that_one_payout_meets_stops_no_other_and_is_told(line: Line, refu
     (told,) = line.house.views.open_findings()
     assert (told["kind"], told["refund_id"]) == ("payout_delayed", refund)
     assert "ZeroDivisionError" in told["evidence"]["cause"]
+
+
+def test_code_that_came_to_the_wallet_is_found_before_the_next_nonce(line: Line, refund: str) -> None:
+    line.chain.has_code = True
+    waiting = line.queue("dep_2")
+
+    line.turn(1)
+
+    assert (line.pause_reason(), line.nonce(waiting)) == ("wallet_has_code", None)
+
+
+def test_a_paid_payout_in_another_block_of_the_same_height_is_not_taken_for_the_same(line: Line, refund: str) -> None:
+    (tx_hash,) = line.hashes(refund)
+    line.chain.mine(tx_hash, is_buried=False)
+    line.turn()
+    assert line.status(refund)[0] == RefundStatus.REFUNDED
+    seen = line.chain.mined[tx_hash]
+    line.chain.mined[tx_hash] = seen.model_copy(update={"block_hash": "0xc", "is_final": False})
+
+    line.turn()
+
+    assert line.status(refund)[:2] == (RefundStatus.NEEDS_ATTENTION, StatusReason.PAYOUT_REORGED)

@@ -406,6 +406,7 @@ def upgrade() -> None:
         sa.Column("nonce", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("tx_hash", sa.String(length=66), nullable=True),
         sa.Column("block_number", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
+        sa.Column("block_hash", sa.String(length=66), nullable=True),
         sa.Column("is_buried", sa.Boolean(), nullable=False),
         sa.Column("is_cancel_asked", sa.Boolean(), nullable=False),
         sa.Column("lost_since", ledger.columns.UtcTime(), nullable=True),
