@@ -56,7 +56,12 @@ def stranger() -> Iterator[tuple[str, list[str]]]:
         ("rk_live_0123456789abcdef", BASE, "live", "A live Stripe key may be sent to"),
         ("sk_live_0123456789abcdef", "https://api.stripe.com.example", "live", "A live Stripe key may be sent to"),
         ("sk_live_0123456789abcdef", BASE, "test", "is test, but REFUNDS_STRIPE_SECRET_KEY is a live key"),
-        ("sk_test_0123456789abcdef", "https://api.stripe.com", "live", "is live, but REFUNDS_STRIPE_SECRET_KEY is a test key"),
+        (
+            "sk_test_0123456789abcdef",
+            "https://api.stripe.com",
+            "live",
+            "is live, but REFUNDS_STRIPE_SECRET_KEY is a test key",
+        ),
         ("pk_live_0123456789abcdef", BASE, None, "must be a secret (sk_) or restricted (rk_) key"),
         ("sk_test_0123456789abcdef", "http://user@host", None, "must be http(s)://host[:port]"),
     ],
