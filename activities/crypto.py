@@ -57,7 +57,9 @@ class CryptoActivities:
         refund = await asyncio.to_thread(translated(self._refunds.find), key.refund_id)
         if refund is None or refund.chain_id is None or refund.wallet is None:
             raise ValueError(f"{key.refund_id} has no chain payout")
-        block_seconds = self._handling.wallet_block_seconds
+        chain = self._chains.get(refund.chain_id)
+        own_seconds = chain.block_seconds if chain is not None else None
+        block_seconds = own_seconds or self._handling.wallet_block_seconds
         await self._wallet_runs.wake(
             WalletKey(chain_id=refund.chain_id, wallet=refund.wallet, block_seconds=block_seconds)
         )

@@ -222,7 +222,7 @@ class Turn:
         newest = payout.newest
         is_used = self.view is not None and self.view.nonce_latest > payout.nonce
         is_taken = is_used or any(it.is_taken for it in payout.transactions)
-        if _is_silent(payout) or not newest.is_due(self.handling.wallet_block_seconds):
+        if _is_silent(payout) or not newest.is_due(self.key.block_seconds):
             return is_taken
         try:
             self.chain.require_faithful(payout.moves(newest), payout.nonce, newest)

@@ -175,6 +175,7 @@ class FakeChain:
     """A chain whose blocks come when the test says so, or at once."""
 
     wallet: str = WALLET
+    block_seconds: float | None = None
     deposits: dict[str, ChainPayment] = field(default_factory=dict)
     balance: int = 10**20
     nonce: int = 0

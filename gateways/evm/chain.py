@@ -55,6 +55,11 @@ class EvmChain:
         """Return the wallet of which all counts and balances are told."""
         return self._settings.wallet
 
+    @property
+    def block_seconds(self) -> float | None:
+        """Return how often this chain has a block, where the settings say so."""
+        return self._settings.block_seconds
+
     def inspect(self) -> tuple[trouble.Trouble, ...]:
         """Compare the settings with what the endpoints say; at the start and for people. Raises nothing."""
         return trouble.inspect(self._endpoints, self._settings)

@@ -134,6 +134,8 @@ class ChainSettings(BaseModel):
     first_nonce: int = Field(default=0, ge=0, strict=True)
     """How many chain transactions the wallet had sent when our database began to own it: a fact that people know.
     What the chain counts is no answer, because a database that lost its memory would believe it."""
+    block_seconds: float | None = Field(default=None, gt=0, le=3600)
+    """How often there is a block, so how often the wallet is turned; the policy's for all chains if not set."""
     min_amount_base_units: BaseUnits = Field(ge=1)
     max_fee_per_gas_wei_cap: BaseUnits = Field(ge=1)
     max_priority_fee_per_gas_wei_cap: BaseUnits | None = Field(default=None, ge=1)

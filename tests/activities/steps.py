@@ -35,9 +35,11 @@ class NoWalletRuns:
 
     def __init__(self) -> None:
         self.woken: list[str] = []
+        self.block_seconds = 0.0
 
     async def wake(self, key: WalletKey) -> None:
         self.woken.append(key.wallet)
+        self.block_seconds = key.block_seconds
 
 
 class Steps:

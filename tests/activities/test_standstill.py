@@ -116,3 +116,13 @@ def test_a_paid_payout_in_another_block_of_the_same_height_is_not_taken_for_the_
     line.turn()
 
     assert line.status(refund)[:2] == (RefundStatus.NEEDS_ATTENTION, StatusReason.PAYOUT_REORGED)
+
+
+async def test_a_chain_with_slow_blocks_is_asked_as_slowly(line: Line, refund: str) -> None:
+    await line.steps.wake_wallet(refund)
+    fast = line.steps.wallet_runs.block_seconds
+    line.chain.block_seconds = 12
+
+    await line.steps.wake_wallet(refund)
+
+    assert (fast, line.steps.wallet_runs.block_seconds) == (line.house.policy.handling.wallet_block_seconds, 12)
