@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from activities.sending import OneAtATime
 from domain.errors import TryAgain
 from domain.payouts import CardPayout, PayoutStatus
-from gateways.stripe import StripeGateway
+from gateways.stripe.gateway import StripeGateway
 from ledger.database import Database
 from ledger.leases import leases
 from tests.gateways.stripe_cases import payout_of, repeat_until_settled

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gateways.stripe import StripeGateway
+from gateways.stripe.gateway import StripeGateway
 from gateways.stripe.pace import Pace
 from tests.gateways.stripe_cases import gateway_at, payout_of
 from tests.gateways.stripe_endpoints import Proxy, Simulator
@@ -76,12 +76,12 @@ def test_every_request_to_stripe_waits_its_turn_also_one_that_the_library_repeat
 ) -> None:
     turns: list[str] = []
     monkeypatch.setattr(Pace, "wait", lambda _: turns.append("turn"))
-    simulator.fault("503_before")
+    simulator.fault("503_before", method="GET", path="/v1/payment_intents")
     payment = simulator.pay()
 
     gateway_at(proxy.url).ensure_refund(payout_of(payment))
 
-    assert proxy.count("POST", "/v1/refunds") == 2  # the first met the fault
+    assert proxy.count("GET", "/v1/payment_intents") == 2  # the first met the fault
     assert len(turns) == len(proxy.seen)
 
 
