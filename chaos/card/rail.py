@@ -24,6 +24,7 @@ from chaos.waiting import until
 
 LATE_SECONDS_MAX = 30.0
 REPLAYS = 2
+REQUESTS_PER_SECOND = "100"  # nobody else asks this Stripe
 HOOK = "/v1/hooks/stripe"
 
 
@@ -78,6 +79,7 @@ class CardRail:
             "REFUNDS_STRIPE_API_BASE": self._proxy.url,
             "REFUNDS_STRIPE_SECRET_KEY": KEY,
             "REFUNDS_STRIPE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+            "REFUNDS_STRIPE_REQUESTS_PER_SECOND": REQUESTS_PER_SECOND,
         }
 
     def meet(self, people: People, database_url: str, api: str) -> None:

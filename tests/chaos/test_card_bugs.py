@@ -24,7 +24,7 @@ from domain.errors import RefundError
 from domain.people import Role
 from domain.policy import Policy
 from domain.refunds import RefundStatus
-from gateways.stripe import StripeGateway
+from gateways.stripe.gateway import StripeGateway
 from ledger.clients import Clients
 from ledger.database import Database
 from ledger.records import NewDecision, Records
@@ -45,7 +45,7 @@ class Case:
         self.simulator, self.proxy, self.database = simulator, proxy, database
         furnish(database, POLICY)
         Clients(database).add("bob", Role.APPROVER, actor="bench")
-        gateway = StripeGateway(SecretStr(KEY), mode="test", api_base=proxy.url)
+        gateway = StripeGateway(SecretStr(KEY), mode="test", api_base=proxy.url, requests_per_second=1000)
         self.line, self.payment = CardLine(database, POLICY, gateway), simulator.open_purse(0).owner
         self.deposit = self.line.credit(self.payment)
 

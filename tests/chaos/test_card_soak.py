@@ -26,7 +26,7 @@ from chaos.waiting import until
 from domain.policy import Policy
 from domain.refunds import RefundStatus
 from domain.runs import PayoutKey
-from gateways.stripe import StripeGateway
+from gateways.stripe.gateway import StripeGateway
 from ledger.database import Database
 from ledger.leases import Lease
 
@@ -85,7 +85,9 @@ class Soak:
         policy = Policy.parse(tomllib.loads((ROOT / "policy.toml").read_text()))
         if not (self._folder / "refunds.sqlite").exists():
             furnish(database, policy)
-        gateway = StripeGateway(SecretStr(KEY), mode="test", api_base=url, read_seconds_max=4.0)
+        gateway = StripeGateway(
+            SecretStr(KEY), mode="test", api_base=url, read_seconds_max=4.0, requests_per_second=1000
+        )
         return CardLine(database, policy, gateway, self._lease)
 
 
