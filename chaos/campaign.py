@@ -18,7 +18,6 @@ from chaos.world import Options, World, open_world
 
 STORM_SECONDS_MIN = 20.0
 STORM_SECONDS_EACH = 0.8
-STORIES_SHARE = 1.3  # people go on when the storm is over: a blow that found nothing to hit finds it then
 LANES_SECONDS_MAX = 100.0  # for blows that wait for something to hit, after the storm's time is over
 DRAIN_SECONDS_MAX = 90.0  # ended by the last payout
 REST_SECONDS_MAX = 120.0
@@ -63,7 +62,7 @@ class Campaign:
                 self._nemesis.ending.set()
 
     def _play(self, world: World) -> Result:
-        stories = Stories(world.people, self._options.seed, STORIES_SHARE * self._storm_seconds)
+        stories = Stories(world.people, self._options.seed, world.rail.stories_share * self._storm_seconds)
         records = stories.plan(self._open(world))
         world.workers.start(CRASH_CHANCE)
         with stories.play(records, self._over):

@@ -21,6 +21,8 @@ class Rail(AbstractContextManager[Any], Protocol):
     """Where a worker holds money in its hand: it is stopped there, past its heartbeat."""
     stop_seconds: float
     """How long it stands there: until another one has taken its place."""
+    stories_share: float
+    """Over how much of the storm, times four, people begin to ask."""
     crash_points: tuple[tuple[str, str], ...]
     """Where a worker fails or dies once, and which of both."""
 

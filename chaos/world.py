@@ -75,7 +75,10 @@ class World:
             stop_seconds=rail.stop_seconds,
             crash_points=rail.crash_points,
         )
-        return {"processes": against_all, **rail.lanes(ending)}
+        # What is armed waits for its moment by itself, and must not come behind a worker that stands still.
+        armed = [it for it in against_all if it.kind == "armed"]
+        others = [it for it in against_all if it.kind != "armed"]
+        return {"processes": others, "crash points": armed, **rail.lanes(ending)}
 
     def is_over(self) -> bool:
         """Tell whether no refund is open any more; it is not known while the database is away."""

@@ -34,6 +34,7 @@ class CardRail:
     subject = "any"
     stop_point = "send_card_refund.leap.before"
     stop_seconds = 16.0  # its step counts as dead after five, is tried again after two more, and then looks first
+    stories_share = 3.0  # a refund takes a second, and each blow must find one on its way
     crash_points: tuple[tuple[str, str], ...] = (
         ("begin_payout.begin.committed", "kill"),
         ("send_card_refund.record_sending.committed", "kill"),

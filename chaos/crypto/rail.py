@@ -35,6 +35,7 @@ class CryptoRail:
     subject = f"chain_{CHAIN_ID}"
     stop_point = "pump.broadcast.before"
     stop_seconds = STOP_SECONDS
+    stories_share = 1.3  # people go on when the storm is over: a blow that found nothing to hit finds it then
     crash_points: tuple[tuple[str, str], ...] = (
         ("pump.sign.uncommitted", "raise"),
         ("pump.sign.committed", "kill"),
