@@ -23,7 +23,7 @@ test-crash: setup ## Kill workers at every point, in every mode, on both rails (
 	CRASH_MATRIX=whole $(BIN)/pytest -n 0 tests/crash
 
 test-matrix: setup ## Play the card rail's fault matrix on a whole stack, with real kills (takes many minutes)
-	CARD_MATRIX=whole $(BIN)/pytest -n 0 tests/crash/test_card_matrix_whole.py
+	CARD_MATRIX=whole $(BIN)/pytest -n 0 tests/crash/test_card_matrix_whole.py tests/crash/test_card_matrix_webhooks.py
 
 fuzz: setup ## Make up calls from the OpenAPI document for many minutes (FUZZ_EXAMPLES, FUZZ_SEED)
 	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-300} FUZZ_SEED=$${FUZZ_SEED:-1} $(BIN)/pytest -n 0 tests/fuzz

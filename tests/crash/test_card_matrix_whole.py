@@ -229,7 +229,7 @@ class TestStripesState:
 
 
 class TestLifeOfTheRefund:
-    """What becomes of it, by looking alone: no webhook comes."""
+    """What becomes of it. Webhooks may bring it; looking alone finds it too."""
 
     @pytest.mark.parametrize(
         ("act", "status", "books"),
