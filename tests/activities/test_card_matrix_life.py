@@ -232,7 +232,6 @@ class TestOneRail:
         assert_no_other_way(terminal, refund)
         terminal.assert_sound(refund, posts=1)
 
-    @pytest.mark.xfail(strict=True, reason="a disputed deposit may be called paid by other means")
     @pytest.mark.parametrize("is_sent", [False, True], ids=["before the refund", "over the refund"])
     def test_what_a_chargeback_took_back_is_not_paid_by_another_way(self, terminal: Terminal, is_sent: bool) -> None:
         refund = charged_back(terminal, is_sent=is_sent)
