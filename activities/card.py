@@ -1,16 +1,21 @@
 """Steps on the card rail: look, leap, look again."""
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from temporalio import activity
 
 from activities.errors import translated
 from activities.stops import RailStops, stopping
-from domain.errors import AccessRefused, FailureStored, NotReady, TryAgain
+from domain.disputes import FraudWarning
+from domain.errors import AccessRefused, FailureStored, NotReady, RefundError, TryAgain
+from domain.payments import CardPaymentRef, PaymentRef
 from domain.payouts import CardPayout, Departure, PayoutOutcome, PayoutStatus
 from domain.refunds import Rail, RefundState, StatusReason
 from domain.runs import PayoutKey, RefundKey
+
+logger = logging.getLogger("refunds.card")
 
 STORED_FAILURE_LOOK_SECONDS = 900.0
 
@@ -23,6 +28,8 @@ class CardProcessor(Protocol):
     ) -> PayoutOutcome: ...
 
     def look_at_refund(self, payout: CardPayout) -> PayoutOutcome | None: ...
+
+    def read_fraud_warnings(self, payment_intent: str) -> tuple[FraudWarning, ...]: ...
 
 
 class Payouts(Protocol):
@@ -39,6 +46,10 @@ class Payouts(Protocol):
     def record_outcome(
         self, refund_id: str, attempt: int, outcome: PayoutOutcome, *, is_unsent: bool = False
     ) -> RefundState: ...
+
+    def record_warnings(self, refund_id: str, warnings: Sequence[FraudWarning]) -> RefundState: ...
+
+    def payment(self, refund_id: str) -> PaymentRef: ...
 
     def end_watch(self, refund_id: str) -> RefundState: ...
 
@@ -117,7 +128,27 @@ class CardActivities:
             seen = PayoutOutcome(
                 status=PayoutStatus.UNKNOWN, reason=StatusReason.PAYOUT_UNKNOWN, detail="not found any more"
             )
-        return self._payouts.record_outcome(key.refund_id, key.attempt, seen)
+        state = self._payouts.record_outcome(key.refund_id, key.attempt, seen)
+        if seen.status != PayoutStatus.SUCCEEDED:
+            return state
+        return self._warn(key.refund_id, payout.payment_intent) or state
+
+    def _warn(self, refund_id: str, payment_intent: str) -> RefundState | None:
+        """Record what the card's issuer suspects. It only informs: a key that may not read it stops no refund."""
+        try:
+            warnings = self._processor.read_fraud_warnings(payment_intent)
+        except RefundError as error:
+            logger.warning("card.fraud_warnings_unread", extra={"refund_id": refund_id, "cause": str(error)})
+            return None
+        return self._payouts.record_warnings(refund_id, warnings) if warnings else None
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def look_for_warnings(self, key: RefundKey) -> RefundState:
+        """Look, for a refund that waits for approval, whether the card's issuer suspects the payment."""
+        payment = self._payouts.payment(key.refund_id)
+        seen = self._warn(key.refund_id, payment.payment_intent) if isinstance(payment, CardPaymentRef) else None
+        return seen or self._payouts.state(key.refund_id)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated

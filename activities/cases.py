@@ -9,7 +9,7 @@ from activities.errors import translated
 from domain.errors import InvalidRequest, Refused
 from domain.policy import Policy
 from domain.refunds import RefundRequest, RefundState, StatusReason, parse_ticket, refund_id
-from domain.runs import Attend, Opened, OpenRefund, ReadRecords, RefundKey, Remind
+from domain.runs import Attend, Opened, OpenRefund, PayMark, ReadRecords, RefundKey, Remind
 
 
 class Intake(Protocol):
@@ -34,6 +34,8 @@ class Waits(Protocol):
     def expire(self, refund_id: str) -> RefundState: ...
 
     def remind(self, refund_id: str, urgency: str) -> RefundState: ...
+
+    def tell_deadline(self, refund_id: str, mark: int) -> RefundState: ...
 
 
 class Messages(Protocol):
@@ -90,6 +92,12 @@ class CaseActivities:
     def remind(self, request: Remind) -> RefundState:
         """Make a finding of a refund that waits too long for a person."""
         return self._waits.remind(request.refund_id, request.urgency)
+
+    @activity.defn(no_thread_cancel_exception=True)
+    @translated
+    def tell_deadline(self, mark: PayMark) -> RefundState:
+        """Make a finding of a refund that is unpaid while its time to pay runs out."""
+        return self._waits.tell_deadline(mark.refund_id, mark.mark)
 
     @activity.defn(no_thread_cancel_exception=True)
     @translated

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from activities.card import CardProcessor
+from domain.disputes import FraudWarning
 from domain.payouts import CardPayout, PayoutOutcome
 
 Lease = Callable[[str, int], AbstractContextManager[None]]
@@ -30,3 +31,7 @@ class OneAtATime:
     def look_at_refund(self, payout: CardPayout) -> PayoutOutcome | None:
         """Look, which anybody may at any time."""
         return self._processor.look_at_refund(payout)
+
+    def read_fraud_warnings(self, payment_intent: str) -> tuple[FraudWarning, ...]:
+        """Read what the card's issuer suspects, which anybody may at any time."""
+        return self._processor.read_fraud_warnings(payment_intent)

@@ -10,6 +10,7 @@ FINDING_ID = 7
 DIGEST = "sha256:" + "5e" * 32
 NOON = "2026-11-20T12:00:00Z"
 LATER = "2026-11-20T12:00:03Z"
+FORTNIGHT_LATER = "2026-12-04T12:00:00Z"
 
 CARD_RULES: list[Example] = [
     {
@@ -78,6 +79,7 @@ SUMMARY: Example = {
     "digest": DIGEST,
     "approvals_needed": 1,
     "requested_at": NOON,
+    "pay_due_at": FORTNIGHT_LATER,
     "created_at": LATER,
     "updated_at": LATER,
 }
@@ -104,8 +106,14 @@ REFUND: Example = SUMMARY | {
             "provider_ref": None,
             "amount_minor": 2000,
             "currency": "USD",
+            "destination_type": None,
+            "reference": None,
+            "reference_status": None,
+            "reference_type": None,
         }
     ],
+    "disputes": [],
+    "fraud_warnings": [],
     "messages": [],
     "timeline": [
         {

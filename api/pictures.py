@@ -6,8 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.decisions import Action
+from domain.disputes import DisputeStage
 from domain.money import Currency
-from domain.payouts import PayoutStatus
+from domain.payouts import CardDestination, PayoutStatus
 from domain.refunds import Channel, OwnershipLevel, Rail, RefundStatus, StatusReason, WaitingFor
 from domain.verdicts import Fact, Outcome, Rule
 
@@ -72,6 +73,9 @@ class RefundSummary(Picture):
     digest: str | None = Field(description="what a decision must name")
     approvals_needed: int | None
     requested_at: datetime
+    pay_due_at: datetime = Field(
+        description="until when it shall be paid; escalated while it is not, never ended by it"
+    )
     created_at: datetime
     updated_at: datetime
 
@@ -138,6 +142,10 @@ class CardPayoutAnswer(Picture):
     provider_ref: str | None
     amount_minor: int | None
     currency: str | None
+    destination_type: CardDestination | None = Field(description="how the bank shows it: a credit, or no charge")
+    reference: str | None = Field(description="by which the customer's bank finds it; a reversal never has one")
+    reference_status: str | None
+    reference_type: str | None
 
 
 class ChainPayoutAnswer(Picture):
@@ -153,6 +161,28 @@ class ChainPayoutAnswer(Picture):
     asset: str | None
     amount_base_units: str | None
     nonce: int | None
+
+
+class DisputeAnswer(Picture):
+    """One dispute of the card payment, as it was last seen."""
+
+    dispute_id: str
+    stage: DisputeStage
+    status: str = Field(description="the processor's own word")
+    amount_minor: int
+    currency: str
+    withdrawn_minor: int = Field(description="what the bank holds of our money for it")
+    is_accepted: bool = Field(description="it was lost, and an operator took the loss")
+    seen_at: datetime
+
+
+class FraudWarningAnswer(Picture):
+    """One early fraud warning of the card's issuer. It stops nothing."""
+
+    warning_id: str
+    fraud_type: str
+    is_actionable: bool
+    seen_at: datetime
 
 
 class MessageAnswer(Picture):
@@ -180,6 +210,8 @@ class Refund(RefundSummary):
     verdict: VerdictAnswer | None
     decisions: list[DecisionAnswer]
     payouts: list[Annotated[CardPayoutAnswer | ChainPayoutAnswer, Field(discriminator="rail")]]
+    disputes: list[DisputeAnswer]
+    fraud_warnings: list[FraudWarningAnswer]
     messages: list[MessageAnswer]
     timeline: list[TimelineEntry]
 

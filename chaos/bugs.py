@@ -29,7 +29,7 @@ from gateways.evm.chain import EvmChain
 from gateways.evm.mined import Mined
 from ledger import cases
 from ledger.outbox import Outbox
-from ledger.payouts import settle
+from ledger.settling import settle
 from ledger.tables import ChainTransaction, Payout
 
 SENDS_UNTIL_GIVEN_UP = 2

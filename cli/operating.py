@@ -109,7 +109,10 @@ def resolve(
     resolution_id: Annotated[str | None, typer.Option(help="The same id again records nothing twice.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Say what to do about a refund that needs attention: look_again, retry, cancel_nonce, paid_outside, give_up."""
+    """Say what to do about a refund that needs attention.
+
+    look_again, retry, cancel_nonce, paid_outside, give_up, accept_loss.
+    """
     body = {
         "resolution_id": resolution_id or _new_id("resolution"),
         "action": action.value,

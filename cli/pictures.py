@@ -45,6 +45,14 @@ def _history(refund: Refund) -> list[str]:
             ],
         ),
         ("payouts", [_payout(it) for it in refund["payouts"]]),
+        ("disputes", [_dispute(it) for it in refund["disputes"]]),
+        (
+            "fraud warnings",
+            [
+                (it["warning_id"], it["fraud_type"], "refund averts a dispute" if it["is_actionable"] else None)
+                for it in refund["fraud_warnings"]
+            ],
+        ),
         ("messages", [(_to_the_second(it["written_at"]), it["kind"], it["text"]) for it in refund["messages"]]),
         (
             "timeline",
@@ -71,6 +79,7 @@ def at_stake(refund: Refund) -> list[str]:
             ("pays back", amount(refund)),
             ("destination", verdict["destination"] if verdict else None),
             ("attempt", refund["attempt"]),
+            ("to be paid by", _to_the_second(refund["pay_due_at"])),
             ("approvals", refund["approvals_needed"] and f"{refund['approvals_needed']} needed"),
             ("digest", refund["digest"]),
         ]
@@ -133,7 +142,28 @@ def _payout(payout: Mapping[str, Any]) -> tuple[Any, ...]:
         where,
         payout.get("to"),
         _paid(payout),
+        _at_the_bank(payout),
         said,
+    )
+
+
+def _at_the_bank(payout: Mapping[str, Any]) -> str | None:
+    """Return how the bank shows a card refund, and by what it finds it."""
+    if payout["rail"] != "card" or payout["destination_type"] is None:
+        return None
+    found = f", {payout['reference_type'] or 'reference'} {payout['reference']}" if payout["reference"] else ""
+    return f"{payout['destination_type']}{found}"
+
+
+def _dispute(dispute: Mapping[str, Any]) -> tuple[Any, ...]:
+    withdrawn = {"amount_minor": dispute["withdrawn_minor"], "currency": dispute["currency"]}
+    return (
+        dispute["dispute_id"],
+        dispute["stage"],
+        dispute["status"],
+        _money(dispute),
+        f"{_money(withdrawn)} withdrawn",
+        "loss accepted" if dispute["is_accepted"] else None,
     )
 
 

@@ -45,6 +45,7 @@ class ResolutionAction(StrEnum):
     PAID_OUTSIDE = "paid_outside"
     GIVE_UP = "give_up"
     CANCEL_NONCE = "cancel_nonce"
+    ACCEPT_LOSS = "accept_loss"
 
 
 def weigh(decisions: Iterable[Decision], *, digest: str, approvals_needed: int) -> Standing:

@@ -23,6 +23,7 @@ class FindingKind(StrEnum):
     PAYOUT_REVERTED = "payout_reverted"
     PAYOUT_REORGED = "payout_reorged"
     PAYOUT_DISPUTED = "payout_disputed"
+    DISPUTE_LOST = "dispute_lost"
     REFUNDED_OUTSIDE = "refunded_outside"
     NEEDS_ATTENTION = "needs_attention"
     OVERDUE_REMINDER = "overdue_reminder"
@@ -37,6 +38,11 @@ class FindingKind(StrEnum):
     WALLET_LOW = "wallet_low"
     RAIL_STOP = "rail_stop"
     HOOK_MISDIRECTED = "hook_misdirected"
+    FRAUD_WARNING = "fraud_warning"
+    BALANCE_SHORT = "balance_short"
+    DEADLINE_HALF = "deadline_half"
+    DEADLINE_THREE_QUARTERS = "deadline_three_quarters"
+    DEADLINE_NINE_TENTHS = "deadline_nine_tenths"
     # What a reconciliation finds: the kinds of difference.
     PAID_NOT_BOOKED = "paid_not_booked"
     BOOKED_NOT_PAID = "booked_not_paid"
@@ -49,6 +55,13 @@ class FindingKind(StrEnum):
     REFUND_WITHOUT_PROGRESS = "refund_without_progress"
     BOOKS_UNBALANCED = "books_unbalanced"
 
+
+# Marks of the time to pay, each more urgent than the one before.
+DEADLINES = (
+    FindingKind.DEADLINE_HALF,
+    FindingKind.DEADLINE_THREE_QUARTERS,
+    FindingKind.DEADLINE_NINE_TENTHS,
+)
 
 OVERDUE: Mapping[str, FindingKind] = {
     "reminder": FindingKind.OVERDUE_REMINDER,
@@ -69,6 +82,7 @@ class Remedy(StrEnum):
     CANCEL_NONCE = "cancel_nonce"
     PAID_OUTSIDE = "paid_outside"
     GIVE_UP = "give_up"
+    ACCEPT_LOSS = "accept_loss"
     DECIDE = "decide"
     CONFIRM_OWNERSHIP = "confirm_ownership"
     DECIDE_ORDER = "decide_order"
@@ -81,6 +95,7 @@ class Remedy(StrEnum):
     SEEK_MONEY = "seek_money"
     SECURE_WALLET = "secure_wallet"
     FUND_WALLET = "fund_wallet"
+    TOP_UP_BALANCE = "top_up_balance"
     WAKE_RUN = "wake_run"
     MEND_BOOKS = "mend_books"
     CLOSE = "close"
@@ -115,6 +130,11 @@ ADVICE: Mapping[Remedy, Advice] = {
         "Say, with evidence, that the customer was paid by other means.", RESOLUTION, {"action": "paid_outside"}
     ),
     Remedy.GIVE_UP: Advice("End the refund unpaid; what is held is given back.", RESOLUTION, {"action": "give_up"}),
+    Remedy.ACCEPT_LOSS: Advice(
+        "Take the loss of a dispute that was lost: the deposit is booked as charged back, and the case is closed.",
+        RESOLUTION,
+        {"action": "accept_loss"},
+    ),
     Remedy.DECIDE: Advice("Approve or reject the refund.", ("POST", "/v1/refunds/{refund_id}/decisions")),
     Remedy.CONFIRM_OWNERSHIP: Advice(
         "Confirm or deny that the requester owns the account.", ("POST", "/v1/refunds/{refund_id}/ownership")
@@ -143,6 +163,10 @@ ADVICE: Mapping[Remedy, Advice] = {
         "runbook says (docs/operations.md)."
     ),
     Remedy.FUND_WALLET: Advice("Send coin to the wallet; its payouts go on by themselves."),
+    Remedy.TOP_UP_BALANCE: Advice(
+        "Top up the balance at the card processor, by the amount that is short. A refund that waits goes on by "
+        "itself; one that was refused is paid by a retry."
+    ),
     Remedy.WAKE_RUN: Advice(
         "See whether a worker is at work and Temporal answers (`refunds doctor`), then wake the run, as the runbook "
         "says (docs/operations.md): it looks at the payout and goes on by itself."
@@ -172,6 +196,7 @@ _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.PAYOUT_REVERTED: _DEAD,
     FindingKind.PAYOUT_REORGED: (Remedy.LOOK_AGAIN, Remedy.SEEK_MONEY, Remedy.CANCEL_NONCE),
     FindingKind.PAYOUT_DISPUTED: (Remedy.ANSWER_DISPUTE, Remedy.LOOK_AGAIN),
+    FindingKind.DISPUTE_LOST: (Remedy.ACCEPT_LOSS, Remedy.SETTLE_ACCOUNT),
     FindingKind.REFUNDED_OUTSIDE: (Remedy.SEEK_MONEY, Remedy.PAID_OUTSIDE, Remedy.GIVE_UP),
     FindingKind.NEEDS_ATTENTION: (Remedy.LOOK_AGAIN, *_DEAD),
     FindingKind.OVERDUE_REMINDER: _OVERDUE,
@@ -186,6 +211,11 @@ _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.WALLET_LOW: (Remedy.FUND_WALLET,),
     FindingKind.RAIL_STOP: (Remedy.START_RAIL,),
     FindingKind.HOOK_MISDIRECTED: (Remedy.MEND_PROVIDER,),
+    FindingKind.FRAUD_WARNING: (Remedy.DECIDE,),
+    FindingKind.BALANCE_SHORT: (Remedy.TOP_UP_BALANCE, Remedy.RETRY, Remedy.GIVE_UP),
+    FindingKind.DEADLINE_HALF: _OVERDUE,
+    FindingKind.DEADLINE_THREE_QUARTERS: _OVERDUE,
+    FindingKind.DEADLINE_NINE_TENTHS: _OVERDUE,
     FindingKind.PAID_NOT_BOOKED: (Remedy.LOOK_AGAIN, Remedy.WAKE_RUN, Remedy.SEEK_MONEY),
     FindingKind.BOOKED_NOT_PAID: (Remedy.SEEK_MONEY, Remedy.WAKE_RUN),
     FindingKind.AMOUNT_DIFFERS: (Remedy.SEEK_MONEY, Remedy.SETTLE_ACCOUNT),
@@ -228,6 +258,7 @@ _USED_IN: Mapping[Remedy, frozenset[RefundStatus]] = {
     Remedy.CANCEL_NONCE: _RESOLVED_IN | {RefundStatus.PAYING, RefundStatus.CONFIRMING},
     Remedy.PAID_OUTSIDE: _RESOLVED_IN,
     Remedy.GIVE_UP: _RESOLVED_IN,
+    Remedy.ACCEPT_LOSS: _RESOLVED_IN,
     Remedy.DECIDE: frozenset([RefundStatus.AWAITING_APPROVAL]),
     Remedy.CONFIRM_OWNERSHIP: frozenset([RefundStatus.AWAITING_OWNERSHIP]),
     Remedy.WAKE_RUN: _MOVED_BY_A_RUN,
@@ -235,6 +266,7 @@ _USED_IN: Mapping[Remedy, frozenset[RefundStatus]] = {
     Remedy.MEND_PROVIDER: _OPEN,
     Remedy.START_RAIL: _OPEN,
     Remedy.FUND_WALLET: _OPEN,
+    Remedy.TOP_UP_BALANCE: _OPEN,
 }
 
 

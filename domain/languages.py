@@ -1,5 +1,6 @@
 """Chooses the language that a customer reads, and says a sentence in it."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from domain.wording import chinese, english
@@ -36,6 +37,11 @@ def is_said(name: str) -> bool:
 def say(language: Language, name: str, **words: object) -> str:
     """Return the sentence called `name`, with `words` in their places; `KeyError` where there is none."""
     return CATALOGS[language][name].format(**words)
+
+
+def joined(language: Language, sentences: Iterable[str]) -> str:
+    """Put sentences behind one another; Chinese leaves no space between them."""
+    return ("" if language == Language.SIMPLIFIED_CHINESE else " ").join(sentences)
 
 
 def say_in_others(name: str, **words: object) -> dict[str, str]:

@@ -1,7 +1,8 @@
 """What the customer is told, in plain words and without promises that are not ours to make."""
 
-from domain.languages import Language, say
+from domain.languages import Language, joined, say
 from domain.money import Money
+from domain.payouts import CardDestination
 from domain.refunds import RefundStatus, StatusReason
 from domain.verdicts import Outcome, Verdict
 
@@ -15,8 +16,16 @@ QUESTIONS = {
 REJECTIONS = {
     StatusReason.OPERATOR_REJECTED: "not_approved",
     StatusReason.OPERATOR_GAVE_UP: "could_not_be_paid",
+    StatusReason.LOSS_ACCEPTED: "taken_back_by_bank",
     StatusReason.OWNERSHIP_DENIED: "not_the_owner",
     StatusReason.PROOF_MATCHES_NOTHING: "proof_matches_nothing",
+}
+
+# A refund is a credit of its own; a reversal lets the charge vanish, and never has a reference of the bank.
+SHOWN_BY_THE_BANK = {
+    CardDestination.PENDING: "credit_or_no_charge",
+    CardDestination.REFUND: "credit_in_days",
+    CardDestination.REVERSAL: "charge_vanishes",
 }
 
 EXPIRIES = {StatusReason.ORDERS_UNDECIDED: "order_still_open", StatusReason.PAYMENT_UNDECIDED: "never_settled"}
@@ -33,6 +42,8 @@ def write_message(
     destination: str | None,
     reference: str | None,
     duplicate_of: str | None,
+    destination_type: CardDestination = CardDestination.PENDING,
+    bank_reference: str | None = None,
 ) -> str | None:
     """Return the message for where a refund stands, or None where the customer has nothing to hear."""
     if status == RefundStatus.INELIGIBLE and verdict is not None:
@@ -40,7 +51,13 @@ def write_message(
     name = _sentence(status, reason, rail)
     if name is None:
         return None
-    return say(language, name, amount=amount, destination=destination, reference=reference, other=duplicate_of)
+    names = [name]
+    if name == "sent_to_card":
+        names = [name, SHOWN_BY_THE_BANK[destination_type]]
+        names += ["bank_finds_it_by"] if bank_reference is not None else []
+    facts = {"destination": destination, "reference": reference, "other": duplicate_of}
+    said = (say(language, it, amount=amount, bank_reference=bank_reference, **facts) for it in names)
+    return joined(language, said)
 
 
 def _sentence(status: RefundStatus, reason: StatusReason | None, rail: str) -> str | None:
@@ -50,7 +67,8 @@ def _sentence(status: RefundStatus, reason: StatusReason | None, rail: str) -> s
         case RefundStatus.REFUNDED if reason == StatusReason.PAID:
             return "sent_to_card" if rail == "card" else "sent_to_address"
         case RefundStatus.REFUNDED:
-            return "paid_otherwise"
+            # Of a dispute that was lost the bank tells the customer; they were told of the refund when it was sent.
+            return "paid_otherwise" if reason == StatusReason.PAID_OUTSIDE else None
         case RefundStatus.REJECTED:
             return REJECTIONS.get(reason) if reason else None
         case RefundStatus.WITHDRAWN:

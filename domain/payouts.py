@@ -4,6 +4,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
+from domain.disputes import SeenDispute
 from domain.refunds import StatusReason
 
 
@@ -34,10 +35,30 @@ class Departure(StrEnum):
     ASK_LATER = "ask_later"  # the processor repeats a failure under this key until it forgets it
 
 
+class CardDestination(StrEnum):
+    """How a card refund reaches the customer: it cannot be told yet, as a credit, or by the charge vanishing."""
+
+    PENDING = "pending"
+    REFUND = "refund"
+    REVERSAL = "reversal"
+
+
+class BankReference(BaseModel):
+    """By what the customer's bank finds a card refund. A reversal never gets a reference."""
+
+    model_config = ConfigDict(frozen=True)
+
+    destination_type: CardDestination
+    reference: str | None = None
+    reference_status: str | None = None
+    reference_type: str | None = None
+
+
 class PayoutOutcome(BaseModel):
     """What a provider or a chain says of one payout, looked at once.
 
-    `reason` is set where a person must act: what went wrong, in the refund's own list.
+    `reason` is set where a person must act: what went wrong, in the refund's own list. `disputes` are all that the
+    payment ever had, as they are now.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -46,6 +67,8 @@ class PayoutOutcome(BaseModel):
     provider_ref: str | None = None
     reason: StatusReason | None = None
     detail: str = ""
+    disputes: tuple[SeenDispute, ...] = ()
+    bank: BankReference | None = None
 
 
 class CardPayout(BaseModel):

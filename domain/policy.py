@@ -56,6 +56,7 @@ class PolicySnapshot(BaseModel):
     orders_look_seconds: float = 900
     payout_look_seconds: tuple[float, ...] = (15, 60, 300, 900, 900, 900, 3600)
     watch_card_hours: tuple[float, ...] = (1, 24, 72, 168, 336, 720, 840)
+    dispute_look_hours: float = 24
     watch_chain_seconds: float = 120
 
 
@@ -87,7 +88,11 @@ class Handling(BaseModel):
     nonce_lost_seconds: Seconds = 600
     endpoints_disagree_seconds: Seconds = 300
     watch_card_hours: tuple[Hours, ...] = (1, 24, 72, 168, 336, 720, 840)
+    dispute_look_hours: Hours = 24
+    """So often a disputed card refund is looked at, besides every event that is told of."""
     watch_chain_seconds: Seconds = 120
+    pay_deadline_days: Annotated[float, Field(gt=0, le=365)] = 14
+    """In so many days from the request a refund shall be paid. Overdue it is escalated, and never ended."""
 
     def approvals_needed(self, amount_minor: int, currency: str) -> int:
         """Return how many people must approve: the smallest level that holds the amount, else the highest."""

@@ -170,9 +170,11 @@ class StatusReason(StrEnum):
     PAYOUT_REVERTED = "payout_reverted"
     PAYOUT_REORGED = "payout_reorged"
     PAYOUT_DISPUTED = "payout_disputed"
+    DISPUTE_LOST = "dispute_lost"
     REFUNDED_OUTSIDE = "refunded_outside"
     PAID = "paid"
     PAID_OUTSIDE = "paid_outside"
+    LOSS_ACCEPTED = "loss_accepted"
     OPERATOR_GAVE_UP = "operator_gave_up"
 
 
@@ -368,3 +370,8 @@ class RefundState(BaseModel):
     wallet: str | None = None
     due_at: datetime | None = None
     watch_over: bool = False
+    is_contested: bool = False
+    """An operator has it, and its card payout may still change outside: it is looked at meanwhile."""
+    pay_mark: int | None = None
+    """Which mark of the time to pay comes next; None once it was paid, ended, or all were told of."""
+    pay_mark_at: datetime | None = None

@@ -53,6 +53,12 @@ class Remind(RefundKey):
     urgency: str
 
 
+class PayMark(RefundKey):
+    """Tells that a mark of the time to pay has come, counted from 0."""
+
+    mark: int
+
+
 class PayoutKey(RefundKey):
     """Names one attempt to pay."""
 

@@ -8,10 +8,11 @@ from sqlalchemy.orm import Session
 from domain.eligibility import AccountStatus, DepositFacts, DepositState
 from domain.errors import NotFound
 from domain.money import Money
-from domain.refunds import ARROWS, RefundState, RefundStatus, StatusReason, WaitingFor
-from ledger import audit, books
+from domain.refunds import ARROWS, END_STATES, RefundState, RefundStatus, StatusReason, WaitingFor
+from ledger import audit, books, deadlines
 from ledger.billing import payment_of
 from ledger.books import Book
+from ledger.contests import is_contested
 from ledger.database import Database
 from ledger.tables import Account, Deposit, Hold, Order, OrderPart, Payout, Refund
 
@@ -34,6 +35,7 @@ def state_of(session: Session, row: Refund, *, approved: bool = False, is_ending
     """Return what a run needs to know of its refund."""
     deposit = session.get(Deposit, row.deposit_id) if row.deposit_id else None
     payout = session.get(Payout, (row.id, row.attempt))
+    mark, mark_at = deadlines.next_mark(row, payout) or (None, None)
     return RefundState.model_validate(
         {
             "refund_id": row.id,
@@ -53,8 +55,12 @@ def state_of(session: Session, row: Refund, *, approved: bool = False, is_ending
             "digest": row.digest,
             "chain_id": payout.chain_id if payout else None,
             "wallet": payout.wallet if payout else None,
-            "due_at": row.due_at,
+            # What people wait for is due first; then, until it is paid, the time to pay.
+            "due_at": row.due_at or (row.pay_due_at if deadlines.is_unpaid(row, payout) else None),
             "watch_over": row.watch_over,
+            "is_contested": is_contested(session, row, payout),
+            "pay_mark": mark,
+            "pay_mark_at": mark_at,
         }
     )
 
@@ -86,6 +92,8 @@ def move(
         **(detail or {}),
     }
     note(session, database, row, f"refund.{status}", actor=actor, detail=told | (detail or {}))
+    if status in END_STATES:
+        deadlines.close_what_an_end_settles(session, database.now(), row)
 
 
 def note(
@@ -202,10 +210,14 @@ def reopen_hold(session: Session, database: Database, row: Refund) -> None:
 
 
 def charge_back_hold(session: Session, database: Database, row: Refund) -> None:
-    """Book the held money as taken back by the customer's bank: it is never spendable again."""
-    hold = active_hold(session, row.id)
-    if hold is not None:
-        way = (Book.HELD, Book.CHARGED_BACK)
+    """Book the held money as taken back by the customer's bank: it is never spendable again.
+
+    A deposit stands in the books once. Where it was refunded too, the bank's word is the last one about it, and the
+    refund besides is our loss, which no account of a customer shows.
+    """
+    hold = session.get(Hold, row.id)
+    if hold is not None and hold.state in ("active", "captured"):
+        way = (Book.HELD if hold.state == "active" else Book.REFUNDED, Book.CHARGED_BACK)
         _carry(session, database, row, hold, way, "charged_back", DepositState.CHARGED_BACK)
 
 

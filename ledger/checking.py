@@ -21,7 +21,7 @@ from domain.refunds import (
     WaitingFor,
 )
 from domain.verdicts import Outcome, Rule, Verdict
-from ledger import cases
+from ledger import cases, deadlines
 from ledger.billing import payment_of
 from ledger.claims import claim, other_claimant
 from ledger.database import Database
@@ -30,7 +30,7 @@ from ledger.findings import open_finding
 from ledger.identifying import identify, missing, other_holder
 from ledger.intake import has_unread_proof, is_charge
 from ledger.switches import has_stopped_itself
-from ledger.tables import Deposit, OwnershipConfirmation, Refund, Withdrawal
+from ledger.tables import Deposit, OwnershipConfirmation, Payout, Refund, Withdrawal
 
 # The waits that may run out, and what a refund is then ended for.
 EXPIRED_REASONS: dict[str, StatusReason] = {
@@ -216,6 +216,13 @@ class Checking:
                         StatusReason.APPROVAL_OVERDUE,
                         waiting_for=WaitingFor.APPROVAL,
                     )
+            return cases.state_of(session, row)
+
+    def tell_deadline(self, refund_id: str, mark: int) -> RefundState:
+        """Write that a mark of the time to pay has come; nothing else follows from it."""
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            deadlines.tell(session, self._database, row, session.get(Payout, (row.id, row.attempt)), mark)
             return cases.state_of(session, row)
 
 

@@ -1,5 +1,8 @@
 """How a refund ends unpaid: a hold is given back only when fresh facts show that the money is still with us."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from domain.findings import FindingKind, kind_of
@@ -73,18 +76,29 @@ def hold_back(session: Session, database: Database, row: Refund, reason: StatusR
     )
 
 
-def attend(session: Session, database: Database, row: Refund, reason: StatusReason) -> None:
+def attend(
+    session: Session,
+    database: Database,
+    row: Refund,
+    reason: StatusReason,
+    evidence: Mapping[str, Any] | None = None,
+) -> None:
     """Bring a refund before an operator, with a finding that names it."""
-    cases.move(session, database, row, RefundStatus.NEEDS_ATTENTION, reason, waiting_for=WaitingFor.OPERATOR)
-    row.due_at = None
+    stand_before_operator(session, database, row, reason)
     open_finding(
         session,
         database,
         kind=kind_of(reason),
         key=f"refund/{row.id}/{row.attempt}/{reason}",
-        evidence={"attempt": row.attempt, "rail": row.rail},
+        evidence={"attempt": row.attempt, "rail": row.rail, **(evidence or {})},
         refund_id=row.id,
     )
+
+
+def stand_before_operator(session: Session, database: Database, row: Refund, reason: StatusReason) -> None:
+    """Let an operator move a refund next; what was found is told by the caller."""
+    cases.move(session, database, row, RefundStatus.NEEDS_ATTENTION, reason, waiting_for=WaitingFor.OPERATOR)
+    row.due_at = None
 
 
 def report_lost_payment(session: Session, database: Database, row: Refund, facts: PaymentFacts) -> None:

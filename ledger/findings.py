@@ -7,10 +7,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.errors import Conflict, NotFound
-from domain.findings import FindingKind, kind_of
-from domain.payouts import PayoutStatus
+from domain.findings import DEADLINES, FindingKind, kind_of
+from domain.payouts import PAID, PayoutStatus
 from domain.people import DECIDING
-from domain.refunds import WaitingFor
+from domain.refunds import END_STATES, WaitingFor
 from ledger import audit
 from ledger.clients import require_role
 from ledger.database import Database
@@ -109,6 +109,13 @@ def still_stands(session: Session, finding: Finding) -> str | None:
     row = session.get(Refund, finding.refund_id) if finding.refund_id is not None else None
     if row is None:
         return None
+    if kind in DEADLINES:
+        payout = session.get(Payout, (row.id, row.attempt))
+        is_paid = row.status in END_STATES or (payout is not None and payout.status in PAID)
+        return None if is_paid else f"the refund is {row.status} and unpaid"
+    if kind == FindingKind.BALANCE_SHORT:
+        payout = session.get(Payout, (row.id, evidence["attempt"]))
+        return "the payout waits for money" if payout is not None and payout.status == PayoutStatus.PENDING else None
     if kind in (FindingKind.OVERDUE_REMINDER, FindingKind.OVERDUE_ESCALATION):
         same = (row.status, row.attempt) == (evidence["status"], evidence["attempt"])
         return f"the refund is {row.status}" if same else None

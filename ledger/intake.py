@@ -119,6 +119,8 @@ class Intake:
             locale=request.locale,
             requested_at=request.requested_at,
             received_at=now,
+            pay_due_at=request.requested_at + timedelta(days=self._policy.handling.pay_deadline_days),
+            pay_marks_told=0,
             ownership=(OwnershipLevel.HELPDESK_ASSERTED if vouched else OwnershipLevel.UNVERIFIED).value,
             attempt=1,
             salt=audit.new_salt(),

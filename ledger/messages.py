@@ -3,6 +3,7 @@
 from domain.languages import language_of
 from domain.messages import write_message
 from domain.money import Money
+from domain.payouts import CardDestination
 from domain.refunds import RefundStatus, StatusReason
 from domain.verdicts import Verdict
 from ledger import cases
@@ -34,6 +35,10 @@ class Messages:
                 verdict=Verdict.model_validate(row.verdict) if row.verdict else None,
                 destination=payout.destination if payout else None,
                 reference=payout.provider_ref if payout else None,
+                destination_type=CardDestination(payout.destination_type)
+                if payout and payout.destination_type
+                else CardDestination.PENDING,
+                bank_reference=payout.reference if payout else None,
                 duplicate_of=row.duplicate_of,
             )
             if text is None:

@@ -16,7 +16,7 @@ from ledger import cancelling, cases, limits
 from ledger.database import Database
 from ledger.findings import open_finding
 from ledger.limits import Spending
-from ledger.payouts import settle
+from ledger.settling import settle
 from ledger.switches import is_stopped
 from ledger.tables import ChainTransaction, Payout, Wallet
 

@@ -1,19 +1,20 @@
 """The payout: begun in one transaction that checks everything again, and settled by what is seen outside."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from domain.disputes import FraudWarning
 from domain.errors import NotFound, NotReady
 from domain.findings import FindingKind
 from domain.money import Money
 from domain.payments import ChainPaymentRef, PaymentFacts, PaymentRef
-from domain.payouts import DEAD, CardPayout, Departure, PayoutOutcome, PayoutStatus
+from domain.payouts import CardPayout, Departure, PayoutOutcome, PayoutStatus
 from domain.policy import Policy
-from domain.refunds import Rail, RefundState, RefundStatus, StatusReason, WaitingFor
+from domain.refunds import RefundState, RefundStatus, StatusReason, WaitingFor
 from domain.verdicts import Outcome, Verdict
-from ledger import cases
+from ledger import cases, disputes
 from ledger.billing import payment_of
 from ledger.checking import amount_to_pay, ask_approval, digest_for, verdict_for
 from ledger.claims import claim
@@ -21,15 +22,9 @@ from ledger.database import Database
 from ledger.endings import attend, end, hold_back, is_withdrawn, withdraw
 from ledger.findings import open_finding
 from ledger.records import is_approved
+from ledger.settling import provider_of, settle
 from ledger.switches import is_stopped
 from ledger.tables import Deposit, Hold, Payout, Refund
-
-REASONS_OF_DEAD = {
-    PayoutStatus.REFUSED: StatusReason.PAYOUT_REFUSED,
-    PayoutStatus.FAILED: StatusReason.PAYOUT_FAILED,
-    PayoutStatus.CANCELED: StatusReason.PAYOUT_CANCELED,
-    PayoutStatus.REVERTED: StatusReason.PAYOUT_REVERTED,
-}
 
 # Stripe keeps a key for at least 24 h: docs.stripe.com/api/idempotent_requests. The hour is for clocks that differ,
 # and for a request that took its time to leave.
@@ -37,9 +32,6 @@ KEY_FORGOTTEN_AFTER = timedelta(hours=25)
 # Some four minutes of quick failures, or an hour of slow ones.
 UNCLEAR_ANSWERS_MAX = 8
 UNCLEAR_AFTER = timedelta(hours=1)
-
-# A payout can go wrong as long as its refund is not ended unpaid; paid is no end of care.
-MAY_FAIL = (RefundStatus.PAYING, RefundStatus.CONFIRMING, RefundStatus.REFUNDED, RefundStatus.NEEDS_ATTENTION)
 
 
 class Payouts:
@@ -140,7 +132,7 @@ class Payouts:
             row,
             RefundStatus.PAYING,
             StatusReason.PAYOUT_SENDING,
-            waiting_for=_provider(row),
+            waiting_for=provider_of(row),
             detail={"digest": row.digest, "approval_wait_seconds": waited_seconds},
         )
 
@@ -238,6 +230,13 @@ class Payouts:
             settle(session, self._database, row, payout, outcome)
             return cases.state_of(session, row)
 
+    def record_warnings(self, refund_id: str, warnings: Sequence[FraudWarning]) -> RefundState:
+        """Mark the refund with what the card's issuer suspects; where it stands does not change."""
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            disputes.record_warnings(session, self._database, row, warnings)
+            return cases.state_of(session, row)
+
     def end_watch(self, refund_id: str) -> RefundState:
         """Write that a paid refund was watched for as long as promised."""
         with self._database.write() as session:
@@ -288,93 +287,3 @@ def tell_of_unclear(session: Session, database: Database, row: Refund, payout: P
         },
         refund_id=row.id,
     )
-
-
-def settle(session: Session, database: Database, row: Refund, payout: Payout, outcome: PayoutOutcome) -> None:
-    """Move payout, books and refund to what was seen, in the caller's transaction."""
-    if payout.status in DEAD or payout.status == PayoutStatus.PAID_OUTSIDE:
-        _settle_again(session, database, row, payout, outcome)
-        return
-    changed = (payout.status, payout.provider_ref) != (outcome.status, outcome.provider_ref or payout.provider_ref)
-    payout.status = outcome.status.value
-    payout.provider_ref = outcome.provider_ref or payout.provider_ref
-    payout.detail = outcome.detail[:400]
-    payout.unclear_answers, payout.unclear_since = 0, None
-    if changed:
-        payout.updated_at = database.now()
-        detail = {
-            "rail": payout.rail,
-            "attempt": payout.attempt,
-            "provider_ref": payout.provider_ref,
-            "tx_hash": payout.tx_hash,
-        }
-        cases.note(session, database, row, f"payout.{outcome.status}", detail=detail)
-    session.flush()
-    if payout.attempt != row.attempt:
-        return
-    if outcome.status == PayoutStatus.SUCCEEDED and outcome.reason is None:
-        _settle_paid(session, database, row)
-    elif outcome.status == PayoutStatus.SUCCEEDED:
-        cases.capture_hold(session, database, row)  # the money has left, whatever else a person must look at
-        _attend(session, database, row, outcome.reason or StatusReason.PAYOUT_UNKNOWN)
-    elif outcome.status == PayoutStatus.PENDING and outcome.reason is None:
-        if row.status == RefundStatus.PAYING:
-            _confirm(session, database, row)
-    elif outcome.status in DEAD:
-        cases.reopen_hold(session, database, row)
-        _attend(session, database, row, outcome.reason or StatusReason.PAYOUT_FAILED)
-    elif outcome.reason is not None:
-        _attend(session, database, row, outcome.reason)
-
-
-def _settle_again(session: Session, database: Database, row: Refund, payout: Payout, outcome: PayoutOutcome) -> None:
-    """Keep what is final as it is: a person hears of money that moved after all, or of one more look in vain."""
-    if payout.status == PayoutStatus.PAID_OUTSIDE:
-        return
-    reason = REASONS_OF_DEAD[PayoutStatus(payout.status)]  # nothing to be seen of a dead payout is no news of it
-    if outcome.reason == StatusReason.PAYOUT_DISPUTED:
-        reason = outcome.reason  # and yet the payment may go back by the bank: nobody may pay it another way now
-    if outcome.status in (PayoutStatus.PENDING, PayoutStatus.SUCCEEDED):
-        reason = outcome.reason or reason
-        open_finding(
-            session,
-            database,
-            kind=FindingKind.DEAD_PAYOUT_MOVED,
-            key=f"payout/{payout.refund_id}/{payout.attempt}/moved",
-            evidence={"attempt": payout.attempt, "was": payout.status, "provider_ref": outcome.provider_ref},
-            refund_id=payout.refund_id,
-        )
-    if payout.attempt == row.attempt and row.status in (RefundStatus.PAYING, RefundStatus.CONFIRMING):
-        _attend(session, database, row, reason)
-
-
-def _settle_paid(session: Session, database: Database, row: Refund) -> None:
-    if row.status == RefundStatus.REFUNDED:
-        return
-    if row.status == RefundStatus.PAYING:
-        _confirm(session, database, row)
-    cases.capture_hold(session, database, row)
-    cases.move(session, database, row, RefundStatus.REFUNDED, StatusReason.PAID)
-
-
-def _confirm(session: Session, database: Database, row: Refund) -> None:
-    cases.move(
-        session,
-        database,
-        row,
-        RefundStatus.CONFIRMING,
-        StatusReason.PAYOUT_ACCEPTED,
-        waiting_for=_provider(row),
-    )
-
-
-def _attend(session: Session, database: Database, row: Refund, reason: StatusReason) -> None:
-    if row.status == RefundStatus.NEEDS_ATTENTION and row.status_reason == reason:
-        return
-    if row.status in MAY_FAIL:
-        attend(session, database, row, reason)
-        row.watch_over = False
-
-
-def _provider(row: Refund) -> WaitingFor:
-    return WaitingFor.PROVIDER if row.rail == Rail.CARD else WaitingFor.CHAIN

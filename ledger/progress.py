@@ -1,6 +1,7 @@
 """Carries out what people have recorded, in recorded order, when the run comes to read it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 from domain.decisions import ResolutionAction, Standing
 from domain.errors import Conflict
 from domain.payments import PaymentFacts
-from domain.payouts import DEAD, PayoutStatus
+from domain.payouts import DEAD, PAID, PayoutStatus
 from domain.policy import Policy
 from domain.refunds import (
     OwnershipLevel,
@@ -19,7 +20,7 @@ from domain.refunds import (
     WaitingFor,
 )
 from domain.verdicts import Verdict
-from ledger import audit, cases, resolving
+from ledger import audit, cases, contests, disputes, resolving
 from ledger.checking import ask_approval
 from ledger.database import Database
 from ledger.endings import end, is_withdrawn, withdraw
@@ -120,6 +121,8 @@ class Progress:
             match ResolutionAction(resolution.action):
                 case ResolutionAction.LOOK_AGAIN | ResolutionAction.CANCEL_NONCE:
                     self._look_again(session, row, resolution)
+                case ResolutionAction.ACCEPT_LOSS:
+                    self._accept_loss(session, row, resolution)
                 case ResolutionAction.RETRY:
                     self._retry(session, row, resolution)
                 case ResolutionAction.PAID_OUTSIDE:
@@ -214,6 +217,22 @@ class Progress:
             StatusReason.PAID_OUTSIDE,
             actor=resolution.operator,
         )
+
+    def _accept_loss(self, session: Session, row: Refund, resolution: Resolution) -> None:
+        """Close a case whose dispute was lost: the deposit is booked as charged back, paid besides or not."""
+        payout = session.get(Payout, (row.id, row.attempt))
+        try:
+            contests.require_acceptable(session, row, payout)
+        except Conflict:
+            cases.note(session, self._database, row, "resolution.refused", subject=resolution.resolution_id)
+            return
+        detail: dict[str, Any] = {"dispute_ids": disputes.accept_losses(session, row)}
+        cases.charge_back_hold(session, self._database, row)
+        is_paid = payout is not None and payout.status in PAID
+        status = RefundStatus.REFUNDED if is_paid else RefundStatus.REJECTED
+        actor = resolution.operator
+        cases.move(session, self._database, row, status, StatusReason.LOSS_ACCEPTED, actor=actor, detail=detail)
+        disputes.close_findings(session, self._database, row, operator=actor)
 
     def _approvals_needed(self, session: Session, row: Refund) -> int:
         deposit = session.get_one(Deposit, row.deposit_id)

@@ -12,7 +12,7 @@ from domain.errors import AlreadyDecided, Conflict, InvalidRequest, NotAllowed, 
 from domain.policy import Policy
 from domain.refunds import WITHDRAWABLE, RefundStatus
 from domain.verdicts import Verdict
-from ledger import audit, cancelling, cases, resolving
+from ledger import audit, cancelling, cases, contests, resolving
 from ledger.database import Database
 from ledger.tables import (
     Client,
@@ -243,11 +243,14 @@ class Records:
             return
         if row.status != RefundStatus.NEEDS_ATTENTION:
             raise WrongState(f"be resolved by {resolution.action}", row.status)
-        if resolution.action == ResolutionAction.LOOK_AGAIN:
+        if resolution.action in (ResolutionAction.LOOK_AGAIN, ResolutionAction.ACCEPT_LOSS):
+            if resolution.action == ResolutionAction.ACCEPT_LOSS:
+                contests.require_acceptable(session, row, payout)
             return
         resolving.require_dead(session, row, resolution.action)
         if resolution.action == ResolutionAction.GIVE_UP:
             return
+        contests.refuse_while_contested(session, row)
         if row.deposit_id is None or not cases.is_whole(session, session.get(Hold, row.id)):
             raise Conflict("The deposit is not held whole for this refund.", field="action", rule="whole_hold")
         if resolution.action == ResolutionAction.RETRY:
@@ -255,11 +258,14 @@ class Records:
                 raise Conflict("The way back is not known yet.", field="action", rule="route_known")
             return
         if resolution.action == ResolutionAction.PAID_OUTSIDE:
-            if not resolution.evidence:
-                raise InvalidRequest("evidence", "required", "is needed to say that it was paid outside")
-            refusal = why_not_approve(session, self._policy, row, operator)
-            if refusal is not None:
-                raise NotAllowed(refusal, field="operator", rule="distinct_people")
+            self._check_paid_outside(session, row, resolution, operator)
+
+    def _check_paid_outside(self, session: Session, row: Refund, resolution: NewResolution, operator: str) -> None:
+        if not resolution.evidence:
+            raise InvalidRequest("evidence", "required", "is needed to say that it was paid outside")
+        refusal = why_not_approve(session, self._policy, row, operator)
+        if refusal is not None:
+            raise NotAllowed(refusal, field="operator", rule="distinct_people")
 
     def _recorded(
         self,

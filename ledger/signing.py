@@ -16,7 +16,8 @@ from ledger.database import Database
 from ledger.findings import open_finding
 from ledger.limits import Spending
 from ledger.outbox import NO_LIMITS, outgoing_of, transactions_of
-from ledger.payouts import may_leave, settle
+from ledger.payouts import may_leave
+from ledger.settling import settle
 from ledger.tables import ChainTransaction, Finding, Payout, Refund, Wallet
 
 

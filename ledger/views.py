@@ -12,8 +12,9 @@ from domain.refunds import RefundStatus
 from ledger import books, cases
 from ledger.billing import payment_of
 from ledger.books import Book
+from ledger.contests import disputes_of
 from ledger.database import Database
-from ledger.tables import Account, AuditEntry, Decision, Deposit, Finding, Message, Payout, Refund
+from ledger.tables import Account, AuditEntry, Decision, Deposit, Finding, Message, PaymentWarning, Payout, Refund
 
 Picture = dict[str, Any]
 
@@ -151,6 +152,7 @@ def _summary(session: Session, row: Refund) -> Picture:
         "digest": row.digest,
         "approvals_needed": row.approvals_needed,
         "requested_at": row.requested_at,
+        "pay_due_at": row.pay_due_at,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
     }
@@ -178,12 +180,39 @@ def _whole(session: Session, row: Refund) -> Picture:
             for it in decisions
         ],
         "payouts": [_payout(it) for it in payouts],
+        "disputes": [
+            {
+                "dispute_id": it.dispute_id,
+                "stage": it.stage,
+                "status": it.status,
+                "amount_minor": it.amount_minor,
+                "currency": it.currency,
+                "withdrawn_minor": it.withdrawn_minor,
+                "is_accepted": it.is_accepted,
+                "seen_at": it.seen_at,
+            }
+            for it in disputes_of(session, row)
+        ],
+        "fraud_warnings": [
+            {
+                "warning_id": it.warning_id,
+                "fraud_type": it.fraud_type,
+                "is_actionable": it.is_actionable,
+                "seen_at": it.seen_at,
+            }
+            for it in session.scalars(_warnings_of(row))
+        ],
         "messages": [{"kind": it.kind, "text": it.text, "written_at": it.written_at} for it in messages],
         "timeline": [
             {"at": it.at, "actor": it.actor, "event": it.event, "subject": it.subject, "detail": it.detail}
             for it in entries
         ],
     }
+
+
+def _warnings_of(row: Refund) -> Select[PaymentWarning]:
+    mine = select(PaymentWarning).where(PaymentWarning.refund_id == row.id)
+    return mine.order_by(PaymentWarning.seen_at, PaymentWarning.warning_id)
 
 
 def _payout(row: Payout) -> Picture:
@@ -193,6 +222,10 @@ def _payout(row: Payout) -> Picture:
             "provider_ref": row.provider_ref,
             "amount_minor": row.amount_minor,
             "currency": row.currency,
+            "destination_type": row.destination_type,
+            "reference": row.reference,
+            "reference_status": row.reference_status,
+            "reference_type": row.reference_type,
         }
     return common | {
         "chain_id": row.chain_id,

@@ -15,7 +15,7 @@ from domain.wallets import PauseReason, tell_stranger
 from ledger import audit, cases
 from ledger.database import Database
 from ledger.findings import open_finding
-from ledger.payouts import settle
+from ledger.settling import settle
 from ledger.tables import Finding, Payout, RailWord, Wallet
 
 

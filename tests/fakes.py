@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from domain.card_events import CardEvent, EventPage
 from domain.differences import ProviderRefund, SentTransfer
+from domain.disputes import FraudWarning
 from domain.errors import AccessRefused, BytesDiffer, EndpointsDisagree, FailureStored, NeedsOperator, TryAgain
 from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Settlement
 from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
@@ -59,6 +60,9 @@ class FakeCardProcessor:
     replays: int = 0
     posts: int = 0
     looks: int = 0
+    warning_reads: int = 0
+    warnings: tuple[FraudWarning, ...] = ()
+    may_read_warnings: bool = True
     foreign: list[ProviderRefund] = field(default_factory=list)
     """Refunds that somebody else made, newest first."""
     missed: list[CardEvent] = field(default_factory=list)
@@ -114,6 +118,13 @@ class FakeCardProcessor:
         self._answer()
         self.looks += 1
         return self.refunds.get(payout.idempotency_key)
+
+    def read_fraud_warnings(self, payment_intent: str) -> tuple[FraudWarning, ...]:
+        self._answer()
+        self.warning_reads += 1
+        if not self.may_read_warnings:
+            raise NeedsOperator(StatusReason.FACTS_UNAVAILABLE, "the key may not read warnings")
+        return self.warnings
 
     def list_refunds(
         self, since: datetime, until: datetime | None, after: str | None

@@ -95,13 +95,27 @@ class Inbox:
 
     async def _news(self, patience: timedelta, summary: str) -> bool:
         """Wait until somebody wakes this run; return False when the time is over first."""
-        try:
-            await workflow.wait_condition(
-                lambda: self._has_news, timeout=max(patience, timedelta(0)), timeout_summary=summary
-            )
-        except TimeoutError:
-            return False
-        return True
+        until = workflow.now() + max(patience, timedelta(0))
+        while True:
+            mark_at = self._refund.pay_mark_at if self._refund else None
+            due = until if mark_at is None else min(until, mark_at)
+            try:
+                await workflow.wait_condition(
+                    lambda: self._has_news,
+                    timeout=max(due - workflow.now(), timedelta(0)),
+                    timeout_summary=summary,
+                )
+            except TimeoutError:
+                # Whatever a refund waits for, the time to pay runs: its marks are told from within every wait.
+                if mark_at is not None and mark_at <= workflow.now():
+                    await self._tell_pay_mark()
+                if workflow.now() >= until:
+                    return False
+            else:
+                return True
+
+    async def _tell_pay_mark(self) -> None:
+        """Tell people of a mark of the time to pay, where a run has one."""
 
     def _must_stand_in(self, states: Set[RefundStatus], act: str) -> None:
         if self._refund is None or self._refund.status not in states:

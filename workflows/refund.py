@@ -13,11 +13,8 @@ from activities.cases import CaseActivities
 from activities.crypto import CryptoActivities
 from activities.payments import PaymentActivities
 from domain.errors import InvalidRequest
-from domain.policy import PolicySnapshot
 from domain.refunds import (
-    UNPAID_ENDS,
     Rail,
-    RefundState,
     RefundStatus,
     StatusReason,
     WaitingFor,
@@ -25,29 +22,21 @@ from domain.refunds import (
     refund_id,
     workflow_id,
 )
-from domain.runs import Attend, OpenRefund, PayoutKey, ReadRecords, RefundKey, RefundOutcome, Remind
-from workflows import attributes
-from workflows.inbox import Inbox
-from workflows.policies import ANSWER, LEDGER, MONEY, READ
+from domain.runs import OpenRefund, ReadRecords, RefundOutcome
+from workflows.policies import LEDGER, MONEY, READ
+from workflows.standing import Standing
 
 ORDERS_LOOK_SECONDS_MAX = 6 * 3600
 ORDERS_LOOK_DOUBLINGS_MAX = 10  # many times the longest pause; without an end the number would grow past a float
-HELD_BACK = frozenset(
-    [
-        StatusReason.RAIL_STOPPED,
-        StatusReason.PAYMENT_UNSETTLED,
-        StatusReason.PAYOUT_DISPUTED,
-        StatusReason.FACTS_UNAVAILABLE,
-    ]
-)
-ANSWERED = UNPAID_ENDS | {RefundStatus.AWAITING_OWNERSHIP, RefundStatus.REFUNDED}
+# By us; what was paid by other means is not the processor's to tell of.
+PAID_BY_CARD = frozenset([StatusReason.PAID, StatusReason.LOSS_ACCEPTED])
 
 
 NOTHING = RawValue(Payload(metadata={"encoding": b"binary/null"}))
 
 
 @workflow.defn(name="RefundWorkflow")
-class RefundWorkflow(Inbox):
+class RefundWorkflow(Standing):
     """One refund. The row in the database is the truth; this run gives it order, time and persistence.
 
     Every step is an activity that reads the row, changes it if it still may, and returns it. So a step may
@@ -58,9 +47,6 @@ class RefundWorkflow(Inbox):
     def __init__(self, raw: RawValue = NOTHING) -> None:
         super().__init__()
         self._raw = _read(raw)
-        self._waits = PolicySnapshot()
-        self._since = workflow.now()
-        self._looks = 0
 
     @workflow.run
     async def run(self, raw: RawValue = NOTHING) -> RefundOutcome:
@@ -109,7 +95,7 @@ class RefundWorkflow(Inbox):
         # A run that begins in the middle reads first what people recorded while nobody ran.
         self._has_news = opened.refund.status != RefundStatus.CHECKING
         await self._note(opened.refund)
-        if self._is_over and self._now.rail == Rail.CARD and self._now.reason == StatusReason.PAID:
+        if self._is_over and self._now.rail == Rail.CARD and self._now.reason in PAID_BY_CARD:
             await self._look()  # somebody woke a refund that nobody watches any more: a dispute on day 60
         return None
 
@@ -158,9 +144,12 @@ class RefundWorkflow(Inbox):
         has_news = await self._news(self._until_reminder(), "waits for approval")
         if not has_news and self._is_overdue:
             await self._remind()
+        known = self._now.version
         await self._read_records()
         if self._now.approved and self._now.status == RefundStatus.AWAITING_APPROVAL:
             await self._begin()
+        elif has_news and self._is_news_from_outside(known) and workflow.patched("warnings-before-approval"):
+            await self._look_for_warnings()
 
     async def _begin(self) -> None:
         """Check everything again and record the payout: the point from which nobody can withdraw."""
@@ -223,14 +212,47 @@ class RefundWorkflow(Inbox):
 
     async def _wait_for_operator(self) -> None:
         """Wait for a person's resolution; the end of waiting is escalation, never silence."""
+        if self._now.is_contested and workflow.patched("look-while-an-operator-has-it"):
+            await self._wait_and_look()
+            return
         if not await self._news(self._until_reminder(), "waits for an operator") and self._is_overdue:
             await self._remind()
         await self._read_records()
 
+    async def _wait_and_look(self) -> None:
+        """Wait for a person while the bank may still decide: looked at daily, and whenever something happened."""
+        every = timedelta(hours=self._waits.dispute_look_hours)
+        pause = min(self._until_reminder(), self._looked_at + every - workflow.now())
+        has_news = await self._news(pause, "waits for an operator, and for the customer's bank")
+        if not has_news and self._is_overdue:
+            await self._remind()
+        known = self._now.version
+        await self._read_records()
+        is_due = workflow.now() >= self._looked_at + every
+        if self._now.is_contested and (is_due or (has_news and self._now.version == known)):
+            await self._look()
+
     # --- the steps they share ---
+
+    def _is_news_from_outside(self, known: int) -> bool:
+        """Tell whether a card refund was woken though nobody recorded anything: so something happened to the card."""
+        is_card = self._now.rail == Rail.CARD and self._now.status == RefundStatus.AWAITING_APPROVAL
+        return is_card and self._now.version == known
+
+    async def _look_for_warnings(self) -> None:
+        """See whether the card's issuer suspects the payment: approvers shall know, and nothing waits for it."""
+        try:
+            await self._note(
+                await workflow.execute_activity_method(
+                    CardActivities.look_for_warnings, self._key, summary="look for warnings of fraud", **READ
+                )
+            )
+        except ActivityError:
+            workflow.logger.warning("card.fraud_warnings_unread", extra={"refund_id": self._now.refund_id})
 
     async def _look(self) -> None:
         """Ask the provider, or wake the wallet that looks at the chain. What stays unclear is looked at again."""
+        self._looked_at = workflow.now()
         try:
             if self._now.rail == Rail.CARD:
                 refund = await workflow.execute_activity_method(
@@ -285,66 +307,6 @@ class RefundWorkflow(Inbox):
         await self._note(await workflow.execute_activity_method(CaseActivities.expire, self._key, **LEDGER))
         if not self._is_over:
             await self._read_records()  # an answer that came at the last moment wins
-
-    async def _attend(self, reason: StatusReason) -> None:
-        request = Attend(refund_id=self._now.refund_id, reason=reason)
-        await self._note(await workflow.execute_activity_method(CaseActivities.attend, request, **LEDGER))
-
-    async def _remind(self) -> None:
-        waited = workflow.now() - self._since
-        urgency = "escalation" if waited >= timedelta(hours=self._waits.escalate_hours) else "reminder"
-        request = Remind(refund_id=self._now.refund_id, urgency=urgency)
-        await self._note(await workflow.execute_activity_method(CaseActivities.remind, request, **LEDGER))
-
-    async def _note(self, refund: RefundState) -> None:
-        """Take in the row as an activity read it; show it to people, and tell the ticket where it must know."""
-        before, self._refund = self._refund, refund
-        updates = attributes.changes(before, refund)
-        if updates:
-            workflow.upsert_search_attributes(updates)
-        workflow.set_current_details(attributes.in_words(refund))
-        if before is not None and (before.status, before.attempt) == (refund.status, refund.attempt):
-            return
-        was = before.status if before else None
-        self._since = workflow.now()
-        if (was, refund.status) != (RefundStatus.PAYING, RefundStatus.CONFIRMING):
-            self._looks = 0
-        if refund.status in ANSWERED:
-            try:
-                await workflow.execute_activity_method(
-                    CaseActivities.answer_ticket, self._key, summary="tell the ticket", **ANSWER
-                )
-            except ActivityError:
-                workflow.logger.error("ticket.unanswered", extra={"refund_id": refund.refund_id})
-
-    def _until_reminder(self) -> timedelta:
-        """Return how long to wait before the next reminder; what is held back is looked at sooner."""
-        is_held_back = self._now.status == RefundStatus.AWAITING_APPROVAL and self._now.reason in HELD_BACK
-        if is_held_back or self._now.is_ending:
-            return timedelta(seconds=self._waits.orders_look_seconds)
-        waited = workflow.now() - self._since
-        for hours in (self._waits.remind_hours, self._waits.escalate_hours):
-            if waited < timedelta(hours=hours):
-                return timedelta(hours=hours) - waited
-        return timedelta(hours=self._waits.escalate_hours)
-
-    @property
-    def _is_overdue(self) -> bool:
-        return workflow.now() - self._since >= timedelta(hours=self._waits.remind_hours)
-
-    @property
-    def _now(self) -> RefundState:
-        if self._refund is None:
-            raise RuntimeError("the refund is not open yet")
-        return self._refund
-
-    @property
-    def _key(self) -> RefundKey:
-        return RefundKey(refund_id=self._now.refund_id)
-
-    @property
-    def _payout_key(self) -> PayoutKey:
-        return PayoutKey(refund_id=self._now.refund_id, attempt=self._now.attempt)
 
     def _start_anew_if_long(self) -> None:
         """Go on in a new run before the history grows too long: the row says where, only timers begin again."""

@@ -12,7 +12,14 @@ from temporalio.workflow import Info, SandboxImportNotificationPolicy
 
 # Stateless modules that a run may share with the process. `workflows` itself is not among them: the
 # globals of a workflow file would leak from one run into another.
-SHARED = ("domain", "activities", "workflows.policies", "workflows.attributes", "workflows.inbox")
+SHARED = (
+    "domain",
+    "activities",
+    "workflows.policies",
+    "workflows.attributes",
+    "workflows.inbox",
+    "workflows.standing",
+)
 
 
 def restrictions() -> SandboxRestrictions:

@@ -61,7 +61,18 @@ SENTENCES = {
     "ask_other_proof": "您提供的付款凭证与该账户的任何充值都不相符。请重新发送付款编号或链上交易哈希。",
     "ask_deposit": "您有多笔充值。请告诉我们您要退的是哪一笔。",
     # How a refund ended.
-    "sent_to_card": "我们已将 {amount} 退回您付款的银行卡（参考号 {reference}）。银行通常需要几个工作日才会显示。",
+    "sent_to_card": "我们已将 {amount} 退回您付款的银行卡（参考号 {reference}）。",
+    "credit_or_no_charge": "银行通常会在 5 至 10 个工作日内显示为一笔入账，也可能直接从账单中撤销原来的扣款。",
+    "credit_in_days": "银行通常会在 5 至 10 个工作日内显示为一笔入账。",
+    "charge_vanishes": "银行会从账单中撤销原来的 {amount} 扣款：该笔扣款将消失，不会另有入账，也没有银行参考号。",
+    "bank_finds_it_by": "您的银行可凭收单参考号（ARN）{bank_reference} 查询。",
+    "bank_reference_came": "我们退到您银行卡的 {amount}（参考号 {reference}）已有收单参考号（ARN），"
+    "您的银行可凭此查询：{bank_reference}。",
+    "refund_came_back": "我们退到您银行卡的 {amount}（参考号 {reference}）未能由银行入账，"
+    "款项已退回给我们。我们会为您保留，并在此工单中与您联系。",
+    "stopped_by_dispute": "我们退到您银行卡的 {amount}（参考号 {reference}）已被中止，"
+    "因为您的银行对原付款发起了争议。这笔款项将由银行的争议结果决定。",
+    "taken_back_by_bank": "您的银行已通过争议收回原付款，因此我们没有可退还的款项。",
     "sent_to_address": "我们已将您的充值 {amount} 以原币种退回原付款地址 {destination}（链上交易 {reference}）。",
     "paid_otherwise": "您的充值 {amount} 已退还给您。",
     "cannot_be_refunded": "这笔充值无法退款。",

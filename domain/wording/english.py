@@ -63,8 +63,21 @@ SENTENCES = {
     "Please send us its payment id or transaction hash again.",
     "ask_deposit": "You have several deposits. Please tell us which one you ask to have back.",
     # How a refund ended.
-    "sent_to_card": "We sent {amount} back to the card you paid with (reference {reference}). "
-    "Banks take some working days to show it.",
+    "sent_to_card": "We sent {amount} back to the card you paid with (reference {reference}).",
+    "credit_or_no_charge": "Your bank shows it as a credit, usually within 5 to 10 business days, "
+    "or takes the original charge off your statement instead.",
+    "credit_in_days": "Your bank shows it as a credit, usually within 5 to 10 business days.",
+    "charge_vanishes": "Your bank takes the original charge of {amount} off your statement: the charge disappears, "
+    "no separate credit appears, and there is no bank reference for it.",
+    "bank_finds_it_by": "Your bank can find it by its acquirer reference number (ARN), {bank_reference}.",
+    "bank_reference_came": "The credit of {amount} that we sent to your card (reference {reference}) now has an "
+    "acquirer reference number (ARN), by which your bank can find it: {bank_reference}.",
+    "refund_came_back": "The {amount} that we sent to your card (reference {reference}) could not be credited by "
+    "your bank and came back to us. We keep it for you and will write to you on this ticket.",
+    "stopped_by_dispute": "The {amount} that we sent to your card (reference {reference}) was stopped, because your "
+    "bank has opened a dispute about the original payment. The money is now decided by that dispute at your bank.",
+    "taken_back_by_bank": "Your bank took the original payment back by a dispute, so there is nothing left for us to "
+    "send to you.",
     "sent_to_address": "We sent your deposit of {amount} back in the same coin to the address it came from, "
     "{destination} (chain transaction {reference}).",
     "paid_otherwise": "Your deposit of {amount} was paid back to you.",

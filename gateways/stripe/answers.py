@@ -1,14 +1,20 @@
 """Stripe's answers as far as we read them; one that does not fit the shape is nothing to act upon."""
 
+import re
 from dataclasses import dataclass
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import stripe
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from domain.disputes import DisputeStage, FraudWarning, SeenDispute
 from domain.errors import TryAgain
 from domain.payments import Dispute
-from domain.payouts import CardPayout
+from domain.payouts import BankReference, CardDestination, CardPayout
+
+# A reference goes into a message to the customer: only what looks like one is taken over.
+_REFERENCE = re.compile(r"[A-Za-z0-9]{1,64}")
+_WORD = re.compile(r"[a-z_]{1,64}")
 
 
 class Answer(BaseModel):
@@ -35,6 +41,22 @@ class Refund(Answer):
     metadata: dict[str, str] | None = None
     pending_reason: str | None = None
     failure_reason: str | None = None
+    destination_details: Any = None
+    """Of any shape: what only informs must never keep a refund from being read."""
+
+    @property
+    def bank(self) -> BankReference | None:
+        """Tell how it reaches the customer and by what their bank finds it; None where that is not said."""
+        details = self.destination_details
+        card = details.get("card") if isinstance(details, dict) else None
+        if not isinstance(card, dict) or card.get("type") not in list(CardDestination):
+            return None
+        return BankReference(
+            destination_type=CardDestination(card["type"]),
+            reference=_fitting(_REFERENCE, card.get("reference")),
+            reference_status=_fitting(_WORD, card.get("reference_status")),
+            reference_type=_fitting(_WORD, card.get("reference_type")),
+        )
 
     @property
     def is_live(self) -> bool:
@@ -58,12 +80,59 @@ class DatedRefund(Refund):
     created: int
 
 
+class BalanceMovement(Answer):
+    """What a dispute moved on our balance: negative when the bank took it, positive when it gave it back."""
+
+    amount: int
+
+
 class DisputeAnswer(Answer):
     """A chargeback or, with a status that begins with `warning_`, an inquiry."""
 
     object: Literal["dispute"]
     id: str
     status: str
+    amount: int = 0
+    currency: str = ""
+    balance_transactions: list[BalanceMovement] = []
+
+    @property
+    def stage(self) -> DisputeStage:
+        """Tell how far it has gone; a status that nobody has listed counts as a chargeback.
+
+        So does `prevented`: the bank was paid through another programme, and a person must look.
+        """
+        if self.status == "warning_closed":
+            return DisputeStage.CLOSED
+        if self.status.startswith("warning_"):
+            return DisputeStage.INQUIRY
+        return {"won": DisputeStage.WON, "lost": DisputeStage.LOST}.get(self.status, DisputeStage.CHARGEBACK)
+
+    @property
+    def seen(self) -> SeenDispute:
+        """Tell it in our words."""
+        return SeenDispute(
+            dispute_id=self.id,
+            stage=self.stage,
+            status=self.status[:64],
+            amount_minor=self.amount,
+            currency=self.currency.upper()[:3],
+            withdrawn_minor=max(0, -sum(it.amount for it in self.balance_transactions)),
+        )
+
+
+class WarningAnswer(Answer):
+    """An early fraud warning of the card's issuer."""
+
+    object: Literal["radar.early_fraud_warning"]
+    id: str
+    fraud_type: str
+    actionable: bool
+
+    @property
+    def told(self) -> FraudWarning:
+        """Tell it in our words."""
+        return FraudWarning(warning_id=self.id, fraud_type=self.fraud_type[:64], is_actionable=self.actionable)
 
 
 class RefundPage(Answer):
@@ -120,6 +189,13 @@ class DisputePage(Answer):
     data: list[DisputeAnswer]
 
 
+class WarningPage(Answer):
+    """All early fraud warnings of one payment: there are never more than a page holds."""
+
+    object: Literal["list"]
+    data: list[WarningAnswer]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sight:
     """One payment as it was seen at one moment: itself, all its refunds, and how far it is disputed."""
@@ -127,6 +203,12 @@ class Sight:
     intent: Intent
     refunds: tuple[Refund, ...]
     dispute: Dispute
+    disputes: tuple[DisputeAnswer, ...] = ()
+
+    @property
+    def seen_disputes(self) -> tuple[SeenDispute, ...]:
+        """Tell every dispute, the first as well as the last."""
+        return tuple(it.seen for it in self.disputes)
 
     def made_by(self, payout: CardPayout) -> list[Refund]:
         """Find what this attempt made, in any status: a failed one skipped here would be sent again."""
@@ -161,6 +243,10 @@ def judge_disputes(disputes: list[DisputeAnswer]) -> Dispute:
     if statuses and statuses <= {"won", "warning_closed"}:
         return Dispute.NONE
     return Dispute.OPEN
+
+
+def _fitting(pattern: re.Pattern[str], value: object) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
 
 def _is_made_by(refund: Refund, payout: CardPayout) -> bool:

@@ -7,9 +7,11 @@ from functools import partial
 
 from pydantic import SecretStr
 from stripe.params import DisputeListParams, RefundListParams
+from stripe.params.radar import EarlyFraudWarningListParams
 
 from domain.card_events import EventPage
 from domain.differences import ProviderRefund
+from domain.disputes import FraudWarning
 from domain.errors import AccessRefused
 from domain.payments import CardPayment, CardPaymentRef, Dispute
 from domain.payouts import CardPayout, PayoutOutcome
@@ -25,6 +27,7 @@ from gateways.stripe.answers import (
     Refund,
     RefundPage,
     Sight,
+    WarningPage,
     judge_disputes,
     read_answer,
 )
@@ -47,6 +50,7 @@ from gateways.stripe.outcomes import (
     refused,
     told,
     unknown,
+    with_disputes,
 )
 from gateways.stripe.pace import REQUESTS_PER_SECOND
 
@@ -145,22 +149,30 @@ class StripeGateway:
             return unknown("payment_missing") if maybe_sent else refused("payment_missing")
         settled = adopt(sight, payout) or obstacle(sight, payout, maybe_sent=maybe_sent)
         if settled is not None:
-            return settled
+            return with_disputes(settled, sight)
         before_leap()
         try:
             refund = self._leap(payout)
         except Refusal as refusal:
-            return after_refusal(refusal, self._look(payout.payment_intent), payout)
+            again = self._look(payout.payment_intent)
+            return with_disputes(after_refusal(refusal, again, payout), again)
         return outcome_of(refund, payout)
 
     def look_at_refund(self, payout: CardPayout) -> PayoutOutcome | None:
         """Tell what became of this attempt's refund, without ever sending; None when it made none.
 
-        A dispute opened on a refunded charge shows as succeeded with reason `payout_disputed`.
+        A dispute opened on a refunded charge shows as succeeded with reason `payout_disputed`, or `dispute_lost`.
         """
         sight = self._look(payout.payment_intent)
         # No payment means another account or a changed key, and proves nothing about the refund.
-        return adopt(sight, payout) or contested(sight) if sight else unknown("payment_missing")
+        seen = adopt(sight, payout) or contested(sight) if sight else unknown("payment_missing")
+        return with_disputes(seen, sight) if seen else None
+
+    def read_fraud_warnings(self, payment_intent: str) -> tuple[FraudWarning, ...]:
+        """Read what the card's issuer suspects of a payment. It decides nothing."""
+        params: EarlyFraudWarningListParams = {"payment_intent": payment_intent, "limit": PAGE_SIZE}
+        page = read(WarningPage, partial(self._client.v1.radar.early_fraud_warnings.list, params))
+        return tuple(it.told for it in page.data)
 
     def list_refunds(self, since: datetime, until: datetime | None, after: str | None) -> RefundListing:
         """Return one page of all refunds of the account made in [since, until), newest first.
@@ -200,8 +212,9 @@ class StripeGateway:
             raise AccessRefused(StopCause.MODE_DIFFERS, f"A payment is not one of {self._mode} mode, as the key is.")
         refunds = self._refunds(intent)
         is_disputed = intent.latest_charge is not None and intent.latest_charge.disputed
-        dispute = judge_disputes(self._disputes(intent.id)) if is_disputed else Dispute.NONE
-        return Sight(intent=intent, refunds=refunds, dispute=dispute)
+        disputes = self._disputes(intent.id) if is_disputed else []
+        dispute = judge_disputes(disputes) if is_disputed else Dispute.NONE
+        return Sight(intent=intent, refunds=refunds, dispute=dispute, disputes=tuple(disputes))
 
     def _leap(self, payout: CardPayout) -> Refund:
         """Send the one request that moves money; raise `Refusal` or `TryAgain`."""

@@ -14,6 +14,11 @@ _NAMED_MAX = 3  # refunds that a detail names
 # Metadata can be written by anyone with access to the account: only what looks like ours is taken over.
 _REFUND_ID = re.compile(r"rf_[0-9a-f]{24}")
 _ATTEMPT = re.compile(r"[0-9]{1,4}")
+_CONTESTED = {
+    Dispute.NONE: None,
+    Dispute.OPEN: StatusReason.PAYOUT_DISPUTED,
+    Dispute.LOST: StatusReason.DISPUTE_LOST,
+}
 
 
 def adopt(sight: Sight, payout: CardPayout) -> PayoutOutcome | None:
@@ -34,16 +39,21 @@ def outcome_of(refund: Refund, payout: CardPayout, *, dispute: Dispute = Dispute
         return unknown("answer_differs", provider_ref=refund.id)
     match refund.status:
         case "pending":
+            # What it waits for stays readable: finance must hear of a balance that is short, disputed or not.
             return PayoutOutcome(
-                status=PayoutStatus.PENDING, provider_ref=refund.id, detail=refund.pending_reason or ""
+                status=PayoutStatus.PENDING,
+                provider_ref=refund.id,
+                reason=_CONTESTED[dispute],
+                detail=refund.pending_reason or "",
+                bank=refund.bank,
             )
         case "succeeded":
-            is_disputed = dispute != Dispute.NONE
             return PayoutOutcome(
                 status=PayoutStatus.SUCCEEDED,
                 provider_ref=refund.id,
-                reason=StatusReason.PAYOUT_DISPUTED if is_disputed else None,
-                detail=f"dispute_{dispute.value}" if is_disputed else "",
+                reason=_CONTESTED[dispute],
+                detail="" if dispute == Dispute.NONE else f"dispute_{dispute.value}",
+                bank=refund.bank,
             )
         case "failed":
             return PayoutOutcome(
@@ -51,6 +61,7 @@ def outcome_of(refund: Refund, payout: CardPayout, *, dispute: Dispute = Dispute
                 provider_ref=refund.id,
                 reason=StatusReason.PAYOUT_FAILED,
                 detail=refund.failure_reason or "",
+                bank=refund.bank,
             )
         case "canceled":
             return PayoutOutcome(
@@ -58,6 +69,7 @@ def outcome_of(refund: Refund, payout: CardPayout, *, dispute: Dispute = Dispute
                 provider_ref=refund.id,
                 reason=StatusReason.PAYOUT_CANCELED,
                 detail=refund.failure_reason or "",
+                bank=refund.bank,
             )
     # `requires_action` belongs to payment methods other than cards; a new word may mean anything.
     return unknown("unexpected_status", provider_ref=refund.id)
@@ -106,6 +118,11 @@ def after_refusal(refusal: Refusal, sight: Sight | None, payout: CardPayout) -> 
         case Action.REFUSED | Action.MISSING:
             return refused(refusal.detail)
     return unknown(refusal.detail)
+
+
+def with_disputes(outcome: PayoutOutcome, sight: Sight | None) -> PayoutOutcome:
+    """Add every dispute that was seen to an outcome; without a sight nothing was seen of them."""
+    return outcome if sight is None else outcome.model_copy(update={"disputes": sight.seen_disputes})
 
 
 def unknown(

@@ -8,6 +8,8 @@ from ledger.tables.billing import Entry as Entry
 from ledger.tables.billing import Order as Order
 from ledger.tables.billing import OrderPart as OrderPart
 from ledger.tables.billing import Posting as Posting
+from ledger.tables.disputes import PaymentDispute as PaymentDispute
+from ledger.tables.disputes import PaymentWarning as PaymentWarning
 from ledger.tables.events import CardEventRow as CardEventRow
 from ledger.tables.idempotency import KeyedAnswer as KeyedAnswer
 from ledger.tables.payouts import ChainTransaction as ChainTransaction

@@ -76,6 +76,10 @@ class Payout(Row):
     detail: Mapped[str] = mapped_column(String(400), default="")
     provider_ref: Mapped[str | None] = mapped_column(String(255), index=True)
     payment_intent: Mapped[str | None] = mapped_column(String(255))
+    destination_type: Mapped[str | None] = mapped_column(String(16))
+    reference: Mapped[str | None] = mapped_column(String(64))
+    reference_status: Mapped[str | None] = mapped_column(String(64))
+    reference_type: Mapped[str | None] = mapped_column(String(64))
     amount_minor: Mapped[int | None]
     currency: Mapped[str | None] = mapped_column(String(3))
     chain_id: Mapped[int | None]

@@ -43,6 +43,8 @@ class Refund(Row):
     digest: Mapped[str | None] = mapped_column(String(80))
     approvals_needed: Mapped[int | None]
     due_at: Mapped[datetime | None]
+    pay_due_at: Mapped[datetime]
+    pay_marks_told: Mapped[int] = mapped_column(default=0)
     watch_over: Mapped[bool] = mapped_column(default=False)
     salt: Mapped[str] = mapped_column(String(32))
     news_at: Mapped[datetime | None] = mapped_column(index=True)

@@ -29,6 +29,11 @@ def payout_of(payment: Payment, *, attempt: int = 1, **changes: Any) -> CardPayo
     return payout.model_copy(update=changes)
 
 
+def decided(outcome: PayoutOutcome | None) -> PayoutOutcome | None:
+    """Leave out what only informs: how the bank shows it, and the list of disputes."""
+    return outcome.model_copy(update={"bank": None, "disputes": ()}) if outcome else None
+
+
 def reference_of(payment: Payment) -> CardPaymentRef:
     return CardPaymentRef(payment_intent=payment.intent, amount_minor=payment.amount_minor, currency="USD")
 

@@ -9,6 +9,7 @@ from gateways.stripe.answers import DisputeAnswer, judge_disputes
 from gateways.stripe.gateway import StripeGateway
 from tests.gateways.stripe_cases import (
     REFUND_ID,
+    decided,
     payout_of,
 )
 from tests.gateways.stripe_endpoints import Proxy, Simulator
@@ -22,7 +23,7 @@ def test_refund_is_made_in_full_with_the_key_and_metadata_of_its_attempt(
     outcome = gateway.ensure_refund(payout_of(payment))
 
     (refund,) = simulator.live_refunds(payment)
-    assert outcome == PayoutOutcome(status=PayoutStatus.SUCCEEDED, provider_ref=refund["id"])
+    assert decided(outcome) == PayoutOutcome(status=PayoutStatus.SUCCEEDED, provider_ref=refund["id"])
     (request,) = simulator.requests_to_refund()
     assert request["idempotency_key"] == f"refund/{REFUND_ID}/1"
     assert request["params"] == {
@@ -51,7 +52,7 @@ def test_pending_refund_tells_its_reason_and_succeeds_later(simulator: Simulator
     assert (pending.status, pending.reason, pending.detail) == (PayoutStatus.PENDING, None, "processing")
     simulator.control(f"refunds/{pending.provider_ref}/settle")
     settled = gateway.look_at_refund(payout_of(payment))
-    assert settled == PayoutOutcome(status=PayoutStatus.SUCCEEDED, provider_ref=pending.provider_ref)
+    assert decided(settled) == PayoutOutcome(status=PayoutStatus.SUCCEEDED, provider_ref=pending.provider_ref)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,9 @@ def test_refund_that_ends_unpaid_later_is_seen_and_never_sent_again_under_its_at
     ensured = gateway.ensure_refund(payout_of(payment))
 
     assert looked == ensured
-    assert ensured == PayoutOutcome(status=status, provider_ref=made.provider_ref, reason=reason, detail=detail)
+    assert decided(ensured) == PayoutOutcome(
+        status=status, provider_ref=made.provider_ref, reason=reason, detail=detail
+    )
     assert simulator.live_refunds(payment) == []
     assert len(simulator.requests_to_refund()) == 1
 
@@ -160,7 +163,7 @@ def test_own_refund_that_lands_between_look_and_leap_under_another_key_is_adopte
 
     outcome = proxied.ensure_refund(payout_of(payment))
 
-    assert outcome == PayoutOutcome(status=PayoutStatus.SUCCEEDED, provider_ref=landed[0])
+    assert decided(outcome) == PayoutOutcome(status=PayoutStatus.SUCCEEDED, provider_ref=landed[0])
 
 
 def test_charge_said_to_be_refunded_without_a_refund_to_be_seen_stays_unknown(
@@ -225,7 +228,7 @@ def test_dispute_after_success_is_told_with_the_refund(simulator: Simulator, gat
 
     outcome = gateway.look_at_refund(payout_of(payment))
 
-    assert outcome == PayoutOutcome(
+    assert decided(outcome) == PayoutOutcome(
         status=PayoutStatus.SUCCEEDED,
         provider_ref=made.provider_ref,
         reason=StatusReason.PAYOUT_DISPUTED,

@@ -239,6 +239,8 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=80), nullable=True),
         sa.Column("approvals_needed", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("due_at", ledger.columns.UtcTime(), nullable=True),
+        sa.Column("pay_due_at", ledger.columns.UtcTime(), nullable=False),
+        sa.Column("pay_marks_told", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("watch_over", sa.Boolean(), nullable=False),
         sa.Column("salt", sa.String(length=32), nullable=False),
         sa.Column("news_at", ledger.columns.UtcTime(), nullable=True),
@@ -387,6 +389,30 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_ownership_confirmations_refund_id"), ["refund_id"], unique=False)
 
     op.create_table(
+        "payment_disputes",
+        sa.Column("refund_id", sa.String(length=32), nullable=False),
+        sa.Column("dispute_id", sa.String(length=255), nullable=False),
+        sa.Column("stage", sa.String(length=16), nullable=False),
+        sa.Column("status", sa.String(length=64), nullable=False),
+        sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
+        sa.Column("withdrawn_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("is_accepted", sa.Boolean(), nullable=False),
+        sa.Column("seen_at", ledger.columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["refund_id"], ["refunds.id"], name=op.f("fk_payment_disputes_refund_id")),
+        sa.PrimaryKeyConstraint("refund_id", "dispute_id", name=op.f("pk_payment_disputes")),
+    )
+    op.create_table(
+        "payment_warnings",
+        sa.Column("refund_id", sa.String(length=32), nullable=False),
+        sa.Column("warning_id", sa.String(length=255), nullable=False),
+        sa.Column("fraud_type", sa.String(length=64), nullable=False),
+        sa.Column("is_actionable", sa.Boolean(), nullable=False),
+        sa.Column("seen_at", ledger.columns.UtcTime(), nullable=False),
+        sa.ForeignKeyConstraint(["refund_id"], ["refunds.id"], name=op.f("fk_payment_warnings_refund_id")),
+        sa.PrimaryKeyConstraint("refund_id", "warning_id", name=op.f("pk_payment_warnings")),
+    )
+    op.create_table(
         "payouts",
         sa.Column("refund_id", sa.String(length=32), nullable=False),
         sa.Column("attempt", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -396,6 +422,10 @@ def upgrade() -> None:
         sa.Column("detail", sa.String(length=400), nullable=False),
         sa.Column("provider_ref", sa.String(length=255), nullable=True),
         sa.Column("payment_intent", sa.String(length=255), nullable=True),
+        sa.Column("destination_type", sa.String(length=16), nullable=True),
+        sa.Column("reference", sa.String(length=64), nullable=True),
+        sa.Column("reference_status", sa.String(length=64), nullable=True),
+        sa.Column("reference_type", sa.String(length=64), nullable=True),
         sa.Column("amount_minor", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("currency", sa.String(length=3), nullable=True),
         sa.Column("chain_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),

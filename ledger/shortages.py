@@ -1,0 +1,40 @@
+"""A balance at the card processor that is too short for a refund: finance hears of it at once."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from domain.findings import FindingKind
+from domain.payouts import PayoutOutcome, PayoutStatus
+from ledger.database import Database
+from ledger.findings import close_finding, open_finding
+from ledger.tables import Finding, Payout, Refund
+
+# What the processor says where it took the refund and waits for money, where it waited in vain, and where it refused.
+SHORT = frozenset(
+    [
+        (PayoutStatus.PENDING, "insufficient_funds"),
+        (PayoutStatus.FAILED, "insufficient_funds"),
+        (PayoutStatus.REFUSED, "balance_insufficient"),
+    ]
+)
+
+
+def watch_balance(session: Session, database: Database, row: Refund, payout: Payout, outcome: PayoutOutcome) -> None:
+    """Tell of a balance that is too short, with the amount; take it back as soon as the refund goes on."""
+    if payout.rail != "card":
+        return
+    key = f"balance_short/{row.id}/{payout.attempt}"
+    if (outcome.status, outcome.detail) in SHORT:
+        evidence = {
+            "attempt": payout.attempt,
+            "provider_ref": payout.provider_ref,
+            "amount_minor": payout.amount_minor,
+            "currency": payout.currency,
+            "payout_status": payout.status,
+        }
+        kind = FindingKind.BALANCE_SHORT
+        open_finding(session, database, kind=kind, key=key, evidence=evidence, refund_id=row.id)
+    elif outcome.status in (PayoutStatus.PENDING, PayoutStatus.SUCCEEDED):
+        still_open = Finding.refund_id == row.id, Finding.kind == FindingKind.BALANCE_SHORT
+        for finding in session.scalars(select(Finding).where(*still_open, Finding.closed_at.is_(None))):
+            close_finding(session, database.now(), finding, operator=None, reason="the refund goes on")
