@@ -148,8 +148,9 @@ def build_steps(
     checks = CheckActivities(reader=PaymentReader(card, chains), previews=Previews(database, policy))
     return [
         *(cases.open_refund, cases.read_records, cases.attend, cases.expire, cases.remind, cases.answer_ticket),
+        cases.tell_deadline,
         *(payments.check_refund, payments.begin_payout, payments.end_refund),
-        *(cards.send_card_refund, cards.look_at_card_refund, cards.end_watch),
+        *(cards.send_card_refund, cards.look_at_card_refund, cards.look_for_warnings, cards.end_watch),
         *(card_sweep.take_missed_events, card_sweep.wake_open_payouts),
         *(crypto.wake_wallet, crypto.pump),
         *(books.open_books, books.compare_card_day, books.compare_wallet, books.compare_ledger, books.close_books),

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from domain.card_events import CardEvent, EventPage
 from domain.differences import ProviderRefund, SentTransfer
-from domain.disputes import FraudWarning
+from domain.disputes import DisputeStage, FraudWarning, SeenDispute
 from domain.errors import AccessRefused, BytesDiffer, EndpointsDisagree, FailureStored, NeedsOperator, TryAgain
 from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Settlement
 from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
@@ -35,6 +35,16 @@ REFUSED = PayoutOutcome(status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_
 FAILED = PayoutOutcome(status=PayoutStatus.FAILED, reason=StatusReason.PAYOUT_FAILED)
 CANCELED = PayoutOutcome(status=PayoutStatus.CANCELED, reason=StatusReason.PAYOUT_CANCELED)
 DISPUTED = PayoutOutcome(status=PayoutStatus.SUCCEEDED, reason=StatusReason.PAYOUT_DISPUTED)
+
+
+def contested(stage: DisputeStage, *, name: str = "du_1") -> PayoutOutcome:
+    """Say what a look shows of a paid refund with one dispute."""
+    reasons = {DisputeStage.LOST: StatusReason.DISPUTE_LOST, DisputeStage.WON: None, DisputeStage.CLOSED: None}
+    seen = SeenDispute(dispute_id=name, stage=stage, status=stage.value, amount_minor=2000, currency="USD")
+    reason = reasons.get(stage, StatusReason.PAYOUT_DISPUTED)
+    return PayoutOutcome(status=PayoutStatus.SUCCEEDED, reason=reason, disputes=(seen,))
+
+
 MOVED = (PayoutStatus.PENDING, PayoutStatus.SUCCEEDED)
 
 

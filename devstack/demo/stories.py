@@ -183,6 +183,40 @@ def worker_killed(town: Town) -> Told:
     return Told(" and ".join(_status(it) for it in seen), money)
 
 
+def late_failure(town: Town) -> Told:
+    """The refund succeeded, and the customer's bank sends it back: the case opens again, its money held."""
+    account, refund, payment = _request_by_card(town)
+    town.approve(refund)
+    paid = town.until(refund, "refunded")["payouts"][-1]["provider_ref"]
+    town.let_happen(f"refunds/{paid}/fail", failure_reason="expired_or_canceled_card")
+    seen = wait_for(lambda: _reason_is(town, refund, "payout_failed"), "the late failure to reopen the case")
+    if town.refunds_at_stripe(payment)[0]["status"] != "failed":
+        raise DemoFailedError("Stripe shows the refund as paid")
+    if "came back to us" not in seen["messages"][-1]["text"]:
+        raise DemoFailedError("the customer was not told that the refund came back")
+    happened = f"refunded; the bank sent it back: {_status(seen)}, the customer was told"
+    return Told(happened, f"Stripe: {paid} failed; books: {_book(town, account, 'held')}")
+
+
+def double_loss(town: Town) -> Told:
+    """A chargeback after the refund: the customer has both. It is lost, and an operator takes the loss."""
+    account, refund, payment = _request_by_card(town)
+    town.approve(refund)
+    town.until(refund, "refunded")
+    town.let_happen("clock", advance_seconds=300)  # a chargeback that comes sooner makes the refund fail instead
+    dispute = town.let_happen(f"charges/{town.charge_of(payment)}/dispute", status="needs_response")["id"]
+    wait_for(lambda: _reason_is(town, refund, "payout_disputed"), "the chargeback to reopen the case")
+    town.let_happen(f"disputes/{dispute}/lose")
+    seen = wait_for(lambda: _reason_is(town, refund, "dispute_lost"), "the lost dispute to be seen")
+    (loss,) = seen["disputes"]
+    resolution = {"resolution_id": town.name("resolution"), "action": "accept_loss", "reason": "finance knows"}
+    town.must("approver_1", "POST", f"/v1/refunds/{refund}/resolution", resolution)
+    wait_for(lambda: _reason_is(town, refund, "loss_accepted"), "the loss to be booked")
+    happened = "refunded; a chargeback reopened the case, it was lost, and an operator accepted the loss"
+    lost = f"{loss['withdrawn_minor'] / 100:.2f} USD withdrawn by {dispute}"
+    return Told(happened, f"{_on_the_card(town, payment)}; {lost}; books: {_book(town, account, 'charged_back')}")
+
+
 def reconciliation(town: Town) -> Told:
     """Finance asks whether books, Stripe and chain agree, about everything up to this moment."""
     asked = {"reconciliation_id": town.name("reconciliation"), "grace_seconds": 0}
@@ -217,6 +251,7 @@ STORIES = (
     Story("e-mail with username and payment id", email_request),
     Story("card deposit, an operator says no", rejection),
     Story("card deposit, the customer changes their mind", withdrawal),
+    Story("card refund that the customer's bank sends back later", late_failure),
 )
 
 # Played one after the other when those are done: the first would disturb them, the others look back at all.
@@ -225,6 +260,8 @@ AFTERWARDS = (
     Story("crypto deposit: gas gets dear, and then a block is undone", dear_gas_and_reorg),
     Story("finance compares books, Stripe and chain", reconciliation),
     Story("an auditor walks the audit trail", audit),
+    # Moves the simulator's clock, so nothing may look back at Stripe afterwards.
+    Story("card refund, and a chargeback on top of it", double_loss),
 )
 
 
@@ -302,3 +339,17 @@ def _on_the_card(town: Town, payment: str) -> str:
     if len(refunds) > 1 or refunds[0]["status"] != "succeeded":
         raise DemoFailedError(f"Stripe shows {len(refunds)} refunds of {payment}")
     return f"Stripe: {refunds[0]['amount'] / 100:.2f} USD back to the card ({refunds[0]['id']})"
+
+
+def _reason_is(town: Town, refund: str, reason: str) -> dict[str, Any] | None:
+    seen = town.refund(refund)
+    return seen if seen["status_reason"] == reason else None
+
+
+def _book(town: Town, account: str, book: str) -> str:
+    """Say how much of an account's money stands in a book."""
+    (balance,) = town.must("billing", "GET", f"/v1/accounts/{account}/balance")["balances"]
+    amount = balance[f"{book}_minor"]
+    if amount != TWENTY_DOLLARS_MINOR:
+        raise DemoFailedError(f"{amount} of {account} stand in {book}")
+    return f"{amount / 100:.2f} USD {book.replace('_', ' ')}"

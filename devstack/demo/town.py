@@ -201,6 +201,21 @@ class Town:
         if answer.status_code != 200:
             raise DemoFailedError(f"the simulator arms no fault: {answer.text}")
 
+    def let_happen(self, what: str, **how: Any) -> dict[str, Any]:
+        """Let Stripe's simulator, or a customer's bank behind it, do something."""
+        answer = self._http.post(f"{self._info['stripe']}/_sim/{what}", json=how)
+        if answer.status_code != 200:
+            raise DemoFailedError(f"the simulator does not {what}: {answer.text}")
+        return dict(answer.json())
+
+    def charge_of(self, payment_intent: str) -> str:
+        """Name the charge of a payment, as Stripe does."""
+        response = self._http.get(
+            f"{self._info['stripe']}/v1/payment_intents/{payment_intent}",
+            headers={"Authorization": f"Bearer {self._info['stripe_key']}"},
+        )
+        return str(response.json()["latest_charge"])
+
     # --- crypto customers and the chain ---
 
     def new_customer(self) -> LocalAccount:

@@ -19,6 +19,7 @@ REFUND = {
     "currency": "USD",
     "rail": "crypto",
     "payment": {"rail": "crypto", "chain_id": 1, "asset": "native", "amount_base_units": str(10**30)},
+    "pay_due_at": "2026-12-04T12:00:00Z",
     "attempt": 1,
     "approvals_needed": 2,
     "digest": "sha256:" + "a" * 64,
@@ -67,6 +68,8 @@ def test_every_review_must_be_acknowledged_by_its_code() -> None:
 HISTORY = {
     "decisions": [],
     "payouts": [],
+    "disputes": [],
+    "fraud_warnings": [],
     "messages": [],
     "timeline": [
         {"at": "2026-11-20T12:00:00.123456Z", "event": "payout.signed", "actor": "service", "subject": None}

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 
 from domain.book_runs import ReconcileRequest, reconcile_workflow_id
 from domain.decisions import ResolutionAction
+from domain.disputes import DisputeStage, FraudWarning
 from domain.refunds import TASK_QUEUE, RefundStatus, TicketRef, refund_id, wallet_workflow_id, workflow_id
-from tests.fakes import CHAIN_ID, FAILED, WALLET
+from tests.fakes import CHAIN_ID, FAILED, WALLET, contested
 from tests.workflows.house import House
 from tests.workflows.lives import go_on_to_the_money, stand_in
 
@@ -97,6 +98,40 @@ async def _failed_later(house: House) -> str:
     return workflow_id(refund)
 
 
+async def _disputed_later(house: House) -> str:
+    refund = await stand_in(house, REFUNDED, "card")
+    house.card.change(f"refund/{refund}/1", contested(DisputeStage.INQUIRY))
+    await house.bring(refund, RefundStatus.NEEDS_ATTENTION)
+    house.card.change(f"refund/{refund}/1", contested(DisputeStage.LOST))
+    await house.bring(refund, RefundStatus.NEEDS_ATTENTION, reason="dispute_lost")
+    house.resolve(refund, ResolutionAction.ACCEPT_LOSS)
+    await house.bring(refund, REFUNDED)
+    return await _ended(house, refund)
+
+
+async def _disputed_and_waits(house: House) -> str:
+    refund = await stand_in(house, REFUNDED, "card")
+    house.card.change(f"refund/{refund}/1", contested(DisputeStage.CHARGEBACK))
+    await house.bring(refund, RefundStatus.NEEDS_ATTENTION)
+    await house.skip(days=3)
+    return workflow_id(refund)
+
+
+async def _unpaid_for_long(house: House) -> str:
+    refund = await stand_in(house, AWAITING_APPROVAL, "card")
+    await house.skip(days=15)
+    return workflow_id(refund)
+
+
+async def _warned(house: House) -> str:
+    refund = await stand_in(house, AWAITING_APPROVAL, "card")
+    house.card.warnings = (FraudWarning(warning_id="issfr_1", fraud_type="misc", is_actionable=True),)
+    await house.wake(refund)
+    await house.settle()
+    await go_on_to_the_money(house, refund)
+    return workflow_id(refund)
+
+
 async def _left_its_block(house: House) -> str:
     refund = await stand_in(house, REFUNDED, "crypto")
     (tx_hash,) = house.chain.sent
@@ -166,6 +201,10 @@ PATHS: dict[str, Play] = {
     "waits-overdue": _overdue,
     "decided-by-update": _decided_by_update,
     "failed-after-refunded": _failed_later,
+    "disputed-after-refunded": _disputed_later,
+    "disputed-and-waits": _disputed_and_waits,
+    "unpaid-for-long": _unpaid_for_long,
+    "warned-before-approval": _warned,
     "left-its-block-after-refunded": _left_its_block,
     "wallet-at-work": _wallet_at_work,
     "wallet-done": _wallet_done,
