@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 from sqlalchemy import event, func, select
 
 from domain.decisions import Action, ResolutionAction
+from domain.disputes import OPEN_STAGES, DisputeStage, SeenDispute
 from domain.errors import Refused
 from domain.money import Money
 from domain.payouts import DEAD, PAID, PayoutOutcome, PayoutStatus
@@ -55,14 +56,31 @@ STEPS = 30
 STATES_OF_HOLD = {
     RefundStatus.AWAITING_APPROVAL: ["active"],
     RefundStatus.PAYING: ["active"],
-    RefundStatus.CONFIRMING: ["active", "captured"],  # captured: one more look at what was paid
-    RefundStatus.REFUNDED: ["captured"],
+    RefundStatus.CONFIRMING: ["active", "captured", "charged_back"],  # one more look at what was paid
+    RefundStatus.REFUNDED: ["captured", "charged_back"],  # charged back: an operator took the loss
 } | {end: [None, "released", "charged_back"] for end in UNPAID_ENDS}
 STATES_OF_DEPOSIT = {"active": ["held"], "captured": ["refunded"], None: ["open", "charged_back"]}
 ACTIONS = [Action.APPROVE] * 5 + [Action.REJECT]
 RAILS = ["card", "crypto"]
 STAGES = ["asked", "approvable", "paying", "paying", "paid", "failed"]
 some = st.data()
+
+
+def disputes(stages: list[DisputeStage]) -> tuple[SeenDispute, ...]:
+    """Make a dispute for each stage, always under the same names."""
+    return tuple(
+        SeenDispute(dispute_id=f"du_{number}", stage=stage, status="x", amount_minor=2000, currency="USD")
+        for number, stage in enumerate(stages)
+    )
+
+
+def judged(status: PayoutStatus, stages: list[DisputeStage]) -> StatusReason | None:
+    """Name the reason that the gateway gives for these disputes."""
+    if status in DEAD:
+        return StatusReason.PAYOUT_FAILED
+    if DisputeStage.LOST in stages:
+        return StatusReason.DISPUTE_LOST
+    return StatusReason.PAYOUT_DISPUTED if set(stages) & OPEN_STAGES else None
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -228,6 +246,9 @@ class LedgerMachine(RuleBasedStateMachine):
         status = data.draw(st.sampled_from(NEXT_OUTCOMES[PayoutStatus(payout.status)]))
         reason = StatusReason.PAYOUT_DISPUTED if has_reason and status == PayoutStatus.SUCCEEDED else None
         outcome = PayoutOutcome(status=status, provider_ref="re_1", reason=reason)
+        stages = data.draw(st.lists(st.sampled_from(DisputeStage), max_size=2)) if has_reason else []
+        if stages:
+            outcome = outcome.model_copy(update={"disputes": disputes(stages), "reason": judged(status, stages)})
         self.twice(lambda: self.scene.payouts.record_outcome(payout.refund_id, payout.attempt, outcome))
 
     @rule()
@@ -358,10 +379,12 @@ class LedgerMachine(RuleBasedStateMachine):
             holds = {hold.refund_id: hold for hold in session.scalars(select(Hold))}
             for row in session.scalars(select(Refund)):
                 hold = holds.get(row.id)
-                may_be = STATES_OF_HOLD.get(RefundStatus(row.status), [None, "active", "captured"])
+                may_be = STATES_OF_HOLD.get(RefundStatus(row.status), [None, "active", "captured", "charged_back"])
                 assert (hold.state if hold else None) in may_be
             paid = set(session.scalars(select(Payout.refund_id).where(Payout.status.in_(PAID))))
-            assert paid == {hold.refund_id for hold in holds.values() if hold.state == "captured"}
+            assert paid >= {hold.refund_id for hold in holds.values() if hold.state == "captured"}
+            # What was paid and then taken back by the bank is charged back: it stands in no book twice.
+            assert {holds[it].state for it in paid} <= {"captured", "charged_back"}
             active = {hold.deposit_id: hold for hold in holds.values() if hold.state in ("active", "captured")}
             for deposit in session.scalars(select(Deposit)):
                 kept = active.get(deposit.id)
