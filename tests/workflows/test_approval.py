@@ -19,6 +19,7 @@ REFUNDED, REJECTED, INELIGIBLE = RefundStatus.REFUNDED, RefundStatus.REJECTED, R
 NEEDS_ATTENTION, CHECKING = RefundStatus.NEEDS_ATTENTION, RefundStatus.CHECKING
 
 TWO_PEOPLE = make_policy(approvals=(ApprovalLevel(currency="USD", up_to_minor=10**6, approvals=2),))
+MARKS = ["deadline_half", "deadline_three_quarters", "deadline_nine_tenths"]
 
 
 async def waiting(house: House, **changes: Any) -> str:
@@ -79,7 +80,7 @@ async def test_an_overdue_refund_is_a_finding_and_can_still_be_approved(house: H
     house.approve(refund)
     await house.bring(refund, REFUNDED)
 
-    assert house.findings() == ["overdue_reminder", "overdue_escalation"]
+    assert house.findings() == ["overdue_reminder", "overdue_escalation", *MARKS]
     assert house.books() == {"refunded": 2000}
 
 

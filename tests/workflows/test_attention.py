@@ -19,6 +19,7 @@ LOOK_AGAIN, RETRY = ResolutionAction.LOOK_AGAIN, ResolutionAction.RETRY
 PAID_OUTSIDE, GIVE_UP = ResolutionAction.PAID_OUTSIDE, ResolutionAction.GIVE_UP
 
 TWO_PEOPLE = make_policy(approvals=(ApprovalLevel(currency="USD", up_to_minor=10**6, approvals=2),))
+MARKS = ["deadline_half", "deadline_three_quarters", "deadline_nine_tenths"]
 
 
 async def after(house: House, outcome: PayoutOutcome) -> str:
@@ -353,6 +354,6 @@ async def test_an_operator_who_does_not_come_is_reminded_and_then_it_escalates(h
 
     await house.skip(days=60)
 
-    assert house.findings() == ["payout_failed", "overdue_reminder", "overdue_escalation"]
+    assert house.findings() == ["payout_failed", "overdue_reminder", "overdue_escalation", *MARKS]
     assert house.see(refund)["status"] == NEEDS_ATTENTION
     assert len(await house.history(refund)) < 700
