@@ -170,4 +170,5 @@ def _evidence(payout: Payout) -> dict[str, Any]:
 
 
 def provider_of(row: Refund) -> WaitingFor:
+    """Name who moves a payout on: the card processor, or the chain."""
     return WaitingFor.PROVIDER if row.rail == Rail.CARD else WaitingFor.CHAIN

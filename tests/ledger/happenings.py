@@ -1,7 +1,9 @@
 """What providers and chains may say of a payment or a payout, the usual more often than the rare."""
 
+from domain.disputes import OPEN_STAGES, DisputeStage, SeenDispute
 from domain.payments import Dispute
-from domain.payouts import PayoutStatus
+from domain.payouts import DEAD, PayoutStatus
+from domain.refunds import StatusReason
 from domain.transfers import Sighting
 from tests.ledger.scene import DISPUTED_CARD, PAID_CARD, PAID_CHAIN
 
@@ -38,3 +40,20 @@ SIGHTINGS = [
     FINAL.model_copy(update={"is_buried": True}),
     FINAL.model_copy(update={"succeeded": False}),
 ]
+
+
+def disputes(stages: list[DisputeStage]) -> tuple[SeenDispute, ...]:
+    """Make a dispute for each stage, always under the same names."""
+    return tuple(
+        SeenDispute(dispute_id=f"du_{number}", stage=stage, status="x", amount_minor=2000, currency="USD")
+        for number, stage in enumerate(stages)
+    )
+
+
+def judged(status: PayoutStatus, stages: list[DisputeStage]) -> StatusReason | None:
+    """Name the reason that the gateway gives for these disputes."""
+    if status in DEAD:
+        return StatusReason.PAYOUT_FAILED
+    if DisputeStage.LOST in stages:
+        return StatusReason.DISPUTE_LOST
+    return StatusReason.PAYOUT_DISPUTED if set(stages) & OPEN_STAGES else None

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from sqlalchemy import event, func, select
 
 from domain.decisions import Action, ResolutionAction
-from domain.disputes import OPEN_STAGES, DisputeStage, SeenDispute
+from domain.disputes import DisputeStage
 from domain.errors import Refused
 from domain.money import Money
 from domain.payouts import DEAD, PAID, PayoutOutcome, PayoutStatus
@@ -33,7 +33,7 @@ from ledger import audit
 from ledger.books import Book
 from ledger.database import Database
 from ledger.tables import AuditHead, Deposit, Hold, Payout, Posting, Refund
-from tests.ledger.happenings import CARD_FACTS, CHAIN_FACTS, NEXT_OUTCOMES, SIGHTINGS
+from tests.ledger.happenings import CARD_FACTS, CHAIN_FACTS, NEXT_OUTCOMES, SIGHTINGS, disputes, judged
 from tests.ledger.scene import (
     CHAIN_ID,
     PAID_CARD,
@@ -64,23 +64,6 @@ ACTIONS = [Action.APPROVE] * 5 + [Action.REJECT]
 RAILS = ["card", "crypto"]
 STAGES = ["asked", "approvable", "paying", "paying", "paid", "failed"]
 some = st.data()
-
-
-def disputes(stages: list[DisputeStage]) -> tuple[SeenDispute, ...]:
-    """Make a dispute for each stage, always under the same names."""
-    return tuple(
-        SeenDispute(dispute_id=f"du_{number}", stage=stage, status="x", amount_minor=2000, currency="USD")
-        for number, stage in enumerate(stages)
-    )
-
-
-def judged(status: PayoutStatus, stages: list[DisputeStage]) -> StatusReason | None:
-    """Name the reason that the gateway gives for these disputes."""
-    if status in DEAD:
-        return StatusReason.PAYOUT_FAILED
-    if DisputeStage.LOST in stages:
-        return StatusReason.DISPUTE_LOST
-    return StatusReason.PAYOUT_DISPUTED if set(stages) & OPEN_STAGES else None
 
 
 class LedgerMachine(RuleBasedStateMachine):
