@@ -144,6 +144,9 @@ class Progress:
         if action in (ResolutionAction.LOOK_AGAIN, ResolutionAction.CANCEL_NONCE):
             return False
         try:
+            if action == ResolutionAction.ACCEPT_LOSS:  # asks for a loss, whether the payout is paid or dead
+                contests.require_acceptable(session, row, session.get(Payout, (row.id, row.attempt)))
+                return False
             resolving.require_dead(session, row, action)
         except Conflict as refused:
             detail = {"action": action.value, "rule": refused.rule}
@@ -221,11 +224,6 @@ class Progress:
     def _accept_loss(self, session: Session, row: Refund, resolution: Resolution) -> None:
         """Close a case whose dispute was lost: the deposit is booked as charged back, paid besides or not."""
         payout = session.get(Payout, (row.id, row.attempt))
-        try:
-            contests.require_acceptable(session, row, payout)
-        except Conflict:
-            cases.note(session, self._database, row, "resolution.refused", subject=resolution.resolution_id)
-            return
         detail: dict[str, Any] = {"dispute_ids": disputes.accept_losses(session, row)}
         cases.charge_back_hold(session, self._database, row)
         is_paid = payout is not None and payout.status in PAID

@@ -229,8 +229,7 @@ class LedgerMachine(RuleBasedStateMachine):
         status = data.draw(st.sampled_from(NEXT_OUTCOMES[PayoutStatus(payout.status)]))
         reason = StatusReason.PAYOUT_DISPUTED if has_reason and status == PayoutStatus.SUCCEEDED else None
         outcome = PayoutOutcome(status=status, provider_ref="re_1", reason=reason)
-        stages = data.draw(st.lists(st.sampled_from(DisputeStage), max_size=2)) if has_reason else []
-        if stages:
+        if stages := data.draw(st.lists(st.sampled_from(DisputeStage), max_size=2)) if has_reason else []:
             outcome = outcome.model_copy(update={"disputes": disputes(stages), "reason": judged(status, stages)})
         self.twice(lambda: self.scene.payouts.record_outcome(payout.refund_id, payout.attempt, outcome))
 
