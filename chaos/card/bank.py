@@ -26,7 +26,8 @@ HELD_SECONDS = 5.0
 DAY_AND_AN_HOUR_SECONDS = 25 * 3600
 # By then a chargeback does not take back the refund any more: the customer has the money twice.
 TOO_LATE_TO_FAIL_SECONDS = 301
-SETTLED_AFTER_SECONDS = 10.0  # at the latest
+SETTLED_SOON_SECONDS = 5.0  # before that it may be canceled, or fail
+SETTLED_AFTER_SECONDS = 15.0  # at the latest
 PLENTY_MINOR = 10**9
 FAULTS_AT_STRIPE_PER_MILLE = 30
 EACH_OF = 25  # so many refunds bring one more of what a bank does to paid ones
@@ -77,7 +78,7 @@ class Bank:
             *(Blow("failed_at_once", self._fail_at_once) for _ in range(2)),
             Blow("pending_failed", partial(self._end_pending, "fail")),
             Blow("pending_canceled", partial(self._end_pending, "cancel")),
-            *(Blow("settled", self.settle) for _ in range(6)),
+            *(Blow("settled", partial(self.settle, SETTLED_SOON_SECONDS)) for _ in range(3)),
             *(Blow("double_loss", self._charge_back_late) for _ in range(more)),
             Blow("charged_back_soon", self._charge_back_soon),
             Blow("inquiry_escalated", self._inquire),

@@ -20,7 +20,7 @@ START_SECONDS_MAX = 30.0
 END_SECONDS_MAX = 10.0
 CALL_SECONDS_MAX = 20.0
 PAID_MINOR = 2000
-WAITS_EACH = 5  # one of so many customers has a bank that takes its time with refunds
+WAITS_EACH = 3  # one of so many customers has a bank that takes its time with refunds
 Json = dict[str, Any]
 
 
