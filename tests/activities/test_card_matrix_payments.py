@@ -197,7 +197,6 @@ class TestDisputed:
         assert terminal.status(refund) == PAID
         terminal.assert_sound(refund, posts=1)
 
-    @pytest.mark.xfail(strict=True, reason="early fraud warnings are not read")
     @pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
     def test_an_early_fraud_warning_is_shown(self, terminal: Terminal, is_before: bool) -> None:
         refund = terminal.begun()
