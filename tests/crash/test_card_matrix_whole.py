@@ -91,9 +91,10 @@ class TestRequest:
         refund = ward.asked()
         ward.fault(fault)
         ward.city.decide(refund)
-        until(lambda: len(ward.posts(refund)) > 0, "the request")
+        until(ward.is_stopped, "the rail to stop by itself")
+        assert ward.city.seen(refund)["status"] == "paying"
 
-        for operator in ("approver_1", "approver_2"):  # where the rail stopped by itself, two people start it
+        for operator in ("approver_1", "approver_2"):
             ward.city.insist(operator, "POST", "/v1/rails/card/start", {"reason": "the key is mended"})
 
         ward.assert_paid(refund)

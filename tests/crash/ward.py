@@ -115,6 +115,11 @@ class Ward:
         (made,) = self._ours(refund)
         return made
 
+    def is_stopped(self) -> bool:
+        """Tell whether the card rail is stopped."""
+        rails = self.city.insist("viewer", "GET", "/v1/rails")["items"]
+        return any(it["rail"] == "card" and it["is_stopped"] for it in rails)
+
     def stands(self, refund: str, status: str, reason: str | None = None) -> None:
         self.city.stands(refund, status, reason)
 
