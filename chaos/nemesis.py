@@ -20,6 +20,8 @@ STOP_SECONDS = 7.0  # a worker's steps beat each second and count as dead after 
 ARMED_SECONDS_MAX = 25.0
 ROUNDS_AGAIN = 3
 AWAY_SECONDS = 2.0
+POINTS = "crash points"
+POINTS_SHARE = 0.5  # what waits for somebody to pass must wait while somebody still comes
 AWAKE_SECONDS = 2.0  # for who was stopped to do what it was about to do
 
 
@@ -53,9 +55,10 @@ class Nemesis:
 
     def _lane(self, name: str, blows: Sequence[Blow]) -> None:
         began = time.monotonic()
+        seconds = self.seconds * (POINTS_SHARE if name == POINTS else 1.0)
         left: list[Blow] = []
         for number, blow in enumerate(shuffled(blows, self.seed, name)):
-            due = (number + draw(self.seed, name, number)) / len(blows) * self.seconds
+            due = (number + draw(self.seed, name, number)) / len(blows) * seconds
             self.ending.wait(max(0.0, began + due - time.monotonic()))
             if not self._deal(blow):
                 left.append(blow)

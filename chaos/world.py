@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from chaos.card.rail import CardRail
 from chaos.crypto.rail import CryptoRail
 from chaos.databases import WorkDatabase, rows, work_database
-from chaos.nemesis import Blow, against_processes
+from chaos.nemesis import POINTS, Blow, against_processes
 from chaos.people import People
 from chaos.rail import Rail
 from chaos.server import planted_stack
@@ -78,7 +78,7 @@ class World:
         # What is armed waits for its moment by itself, and must not come behind a worker that stands still.
         armed = [it for it in against_all if it.kind == "armed"]
         others = [it for it in against_all if it.kind != "armed"]
-        return {"processes": others, "crash points": armed, **rail.lanes(ending)}
+        return {"processes": others, POINTS: armed, **rail.lanes(ending)}
 
     def is_over(self) -> bool:
         """Tell whether no refund is open any more; it is not known while the database is away."""
