@@ -123,7 +123,7 @@ class CardActivities:
         seen = self._processor.look_at_refund(payout)
         if seen is None and status == PayoutStatus.REFUSED:
             seen = PayoutOutcome(status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED)
-        elif seen is None:
+        elif seen is None or (seen.status == PayoutStatus.REFUSED and status != PayoutStatus.REFUSED):
             # The processor showed it before and now shows nothing: that is for a person to explain.
             seen = PayoutOutcome(
                 status=PayoutStatus.UNKNOWN, reason=StatusReason.PAYOUT_UNKNOWN, detail="not found any more"

@@ -108,7 +108,7 @@ def _settle_again(session: Session, database: Database, row: Refund, payout: Pay
     contested = disputes.REASONS.get(contest_of(session, row))
     is_looked_for = row.status in (RefundStatus.PAYING, RefundStatus.CONFIRMING)
     if is_looked_for or contested is not None or row.status_reason in CONTESTED:
-        is_telling = has_moved or outcome.reason == StatusReason.PAYOUT_DISPUTED
+        is_telling = has_moved or outcome.reason in (StatusReason.PAYOUT_DISPUTED, StatusReason.REFUNDED_OUTSIDE)
         told = outcome.reason if is_telling and not outcome.disputes else None
         # Nothing to be seen of a dead payout is no news of it, but what the bank does about the payment is.
         _attend(session, database, row, payout, contested or told or REASONS_OF_DEAD[dead])

@@ -48,6 +48,7 @@ from gateways.stripe.outcomes import (
     obstacle,
     outcome_of,
     refused,
+    taken,
     told,
     unknown,
     with_disputes,
@@ -161,11 +162,14 @@ class StripeGateway:
     def look_at_refund(self, payout: CardPayout) -> PayoutOutcome | None:
         """Tell what became of this attempt's refund, without ever sending; None when it made none.
 
-        A dispute opened on a refunded charge shows as succeeded with reason `payout_disputed`, or `dispute_lost`.
+        A dispute opened on a refunded charge shows as succeeded with reason `payout_disputed`, or `dispute_lost`; a
+        payment that somebody else refunded as refused with reason `refunded_outside`.
         """
         sight = self._look(payout.payment_intent)
         # No payment means another account or a changed key, and proves nothing about the refund.
-        seen = adopt(sight, payout) or contested(sight) if sight else unknown("payment_missing")
+        seen = (
+            adopt(sight, payout) or contested(sight) or taken(sight, payout) if sight else unknown("payment_missing")
+        )
         return with_disputes(seen, sight) if seen else None
 
     def read_fraud_warnings(self, payment_intent: str) -> tuple[FraudWarning, ...]:

@@ -92,7 +92,7 @@ def obstacle(sight: Sight, payout: CardPayout, *, maybe_sent: bool) -> PayoutOut
     disputed = contested(sight)
     if disputed is not None:
         return disputed if maybe_sent else refused(disputed.detail, reason=StatusReason.PAYOUT_DISPUTED)
-    return _taken(sight, payout)
+    return taken(sight, payout)
 
 
 def contested(sight: Sight) -> PayoutOutcome | None:
@@ -112,7 +112,7 @@ def after_refusal(refusal: Refusal, sight: Sight | None, payout: CardPayout) -> 
     match refusal.action:
         case Action.TAKEN:
             # Said to be refunded, yet no refund to be seen: a contradiction that a person must resolve.
-            return _taken(sight, payout) or unknown(refusal.detail)
+            return taken(sight, payout) or unknown(refusal.detail)
         case Action.DISPUTED:
             return refused(refusal.detail, reason=StatusReason.PAYOUT_DISPUTED)
         case Action.REFUSED | Action.MISSING:
@@ -140,7 +140,8 @@ def refused(detail: str, *, reason: StatusReason = StatusReason.PAYOUT_REFUSED) 
     return PayoutOutcome(status=PayoutStatus.REFUSED, reason=reason, detail=detail)
 
 
-def _taken(sight: Sight, payout: CardPayout) -> PayoutOutcome | None:
+def taken(sight: Sight, payout: CardPayout) -> PayoutOutcome | None:
+    """Say that somebody else refunded the payment, in full or in part; None where nobody did."""
     others = sight.live_besides(payout)
     if not others:
         return None

@@ -76,7 +76,6 @@ class TestTakenElsewhere:
         assert terminal.status(refund) == OUTSIDE
         terminal.assert_sound(refund, posts=1)
 
-    @pytest.mark.xfail(strict=True, reason="one more look forgets why the payout was refused")
     def test_one_more_look_still_says_that_it_was_refunded_outside(self, terminal: Terminal) -> None:
         refund = terminal.begun()
         refunded(2000)(terminal, refund)
