@@ -34,12 +34,24 @@ SHUTDOWN_SECONDS = 1.0  # between SIGTERM and SIGKILL, as an impatient superviso
 
 _DATABASE = ("uncommitted", "committed")
 _CALL = ("before", "after")
-_CARD = {"record_sending": _DATABASE, "leap": ("before", "half_sent", "after"), "record_outcome": _DATABASE}
+_CARD = {
+    "record_sending": _DATABASE,
+    "leap": ("before", "half_sent", "after"),
+    "record_outcome": _DATABASE,
+    "record_unclear": _DATABASE,
+    "record_warnings": _DATABASE,
+    "stop_itself": _DATABASE,
+}
 _EFFECTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "open_refund": {"accept": _DATABASE},
-    "check_refund": {"record_resolved_charge": _DATABASE, "identify": _DATABASE, "judge": _DATABASE},
+    "check_refund": {
+        "record_resolved_charge": _DATABASE,
+        "identify": _DATABASE,
+        "judge": _DATABASE,
+        "stop_itself": _DATABASE,
+    },
     "read_records": {"read_records": _DATABASE},
-    "begin_payout": {"begin": _DATABASE},
+    "begin_payout": {"begin": _DATABASE, "hold_back": _DATABASE, "stop_itself": _DATABASE},
     "send_card_refund": _CARD,
     "look_at_card_refund": _CARD,
     "wake_wallet": {"wake": _CALL},
@@ -59,9 +71,12 @@ _EFFECTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "hold_back": _DATABASE,
         "cannot_sign": _DATABASE,
         "delay": _DATABASE,
+        "unseen": _DATABASE,
         "stuck": _DATABASE,
     },
-    "end_refund": {"read_records": _DATABASE},
+    "end_refund": {"read_records": _DATABASE, "stop_itself": _DATABASE},
+    "look_for_warnings": {"record_warnings": _DATABASE},
+    "tell_deadline": {"tell_deadline": _DATABASE},
     "end_watch": {"end_watch": _DATABASE},
     "answer_ticket": {"answer": _DATABASE},
     "attend": {"attend": _DATABASE},

@@ -22,13 +22,14 @@ from ledger.messages import Messages
 from ledger.outbox import Outbox
 from ledger.payouts import Payouts
 from ledger.progress import Progress
+from ledger.rails import Rails
 from ledger.sightings import Sightings
 from ledger.signing import Signing
 from ledger.wallets import Wallets
 from tests.crash.points import POINTS, Crossing, subjects_in
 
 # The ledger's parts whose methods open database transactions for steps; each effect is named after its method.
-LEDGER = (Checking, Intake, Messages, Outbox, Payouts, Progress, Signing, Sightings, Wallets)
+LEDGER = (Checking, Intake, Messages, Outbox, Payouts, Progress, Rails, Signing, Sightings, Wallets)
 NAMES = {"watch": "pause"}  # by what it writes, where its name says what it reads
 
 # Calls that change something outside, each by its name in the list of points.
