@@ -66,9 +66,19 @@ def test_a_request_that_has_left_is_followed_whoever_lost_the_right_since(house:
     refund = steps.begun()
     steps.sending_was_recorded(refund)
     dismiss(house, "ann")
-    Rails(house.database).stop(Rail.CARD, "odd payouts", operator="bob")
 
     steps.send_card(refund)
 
     assert house.see(refund)["status"] == RefundStatus.REFUNDED
     assert house.card.posts == 1
+
+
+def test_a_request_that_may_have_left_is_not_repeated_while_its_rail_is_stopped(house: House, steps: Steps) -> None:
+    refund = steps.begun()
+    steps.sending_was_recorded(refund)
+    Rails(house.database).stop(Rail.CARD, "odd payouts", operator="bob")
+
+    steps.send_card(refund)
+
+    assert house.see(refund)["status"] == RefundStatus.PAYING
+    assert house.card.posts == 0
