@@ -52,7 +52,8 @@ class Dispute(StrEnum):
 class CardPayment(BaseModel):
     """One card payment as Stripe tells it: GET payment_intents/{id} with its charge, refunds and disputes.
 
-    `refunded_minor` sums the refunds that are neither failed nor canceled and that are not this refund's own.
+    `refunded_minor` sums the refunds that are neither failed nor canceled and that are not this refund's own,
+    `own_refunded_minor` those that bear its mark, whichever attempt made them.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,6 +66,7 @@ class CardPayment(BaseModel):
     amount_minor: int = 0
     currency: str = ""
     refunded_minor: int = 0
+    own_refunded_minor: int = 0
     dispute: Dispute = Dispute.NONE
 
 

@@ -28,7 +28,8 @@ def end(
 
     A card payment can go back without us, by a dispute or by a refund outside. So what is held of one is given
     back only by facts read just now: without facts nothing happens, an open dispute keeps the hold, a lost
-    one moves it to charged back, and a refund outside brings the case before an operator.
+    one moves it to charged back, and a refund brings the case before an operator: somebody else's, or one of our
+    own that was taken for dead, or that a restored database has forgotten.
     """
     if row.rail == Rail.CARD and cases.active_hold(session, row.id) is not None:
         if not isinstance(facts, CardPayment):
@@ -38,8 +39,9 @@ def end(
             return False
         if facts.dispute == Dispute.LOST:
             cases.charge_back_hold(session, database, row)
-        elif facts.refunded_minor > 0:
-            attend(session, database, row, StatusReason.REFUNDED_OUTSIDE)
+        elif facts.refunded_minor + facts.own_refunded_minor > 0:
+            went_back = {"refunded_minor": facts.refunded_minor, "own_refunded_minor": facts.own_refunded_minor}
+            attend(session, database, row, StatusReason.REFUNDED_OUTSIDE, went_back)
             return False
     cases.end_unpaid(session, database, row, status, reason, actor=actor)
     return True

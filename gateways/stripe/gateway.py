@@ -115,13 +115,14 @@ class StripeGateway:
         return charge.payment_intent if charge else None
 
     def read_payment(self, payment: CardPaymentRef, *, refund_id: str) -> CardPayment:
-        """Tell what Stripe knows of a payment, leaving out the refunds that `refund_id` itself made."""
+        """Tell what Stripe knows of a payment; the refunds that `refund_id` itself made are summed apart."""
         sight = self._look(payment.payment_intent)
         if sight is None:
             return CardPayment(found=False)
         charge = sight.intent.latest_charge
         is_captured = charge is not None and charge.captured
         details = charge.payment_method_details if charge else None
+        live = [it for it in sight.refunds if it.is_live]
         return CardPayment(
             found=True,
             status=sight.intent.status,
@@ -129,9 +130,8 @@ class StripeGateway:
             is_card=details is not None and details.type == "card",
             amount_minor=charge.amount_captured if charge and is_captured else sight.intent.amount,
             currency=sight.intent.currency.upper(),
-            refunded_minor=sum(
-                refund.amount for refund in sight.refunds if refund.is_live and refund.refund_id != refund_id
-            ),
+            refunded_minor=sum(it.amount for it in live if it.refund_id != refund_id),
+            own_refunded_minor=sum(it.amount for it in live if it.refund_id == refund_id),
             dispute=sight.dispute,
         )
 

@@ -34,6 +34,7 @@ def test_payment_is_read_with_amount_currency_and_kind(simulator: Simulator, gat
         "amount_minor": 2000,
         "currency": "USD",
         "refunded_minor": 0,
+        "own_refunded_minor": 0,
         "dispute": Dispute.NONE,
     }
 

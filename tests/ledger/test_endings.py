@@ -14,6 +14,7 @@ from tests.ledger.scene import PAID_CARD, Scene
 DISPUTED = PAID_CARD.model_copy(update={"dispute": Dispute.OPEN})
 LOST = PAID_CARD.model_copy(update={"dispute": Dispute.LOST})
 OUTSIDE = PAID_CARD.model_copy(update={"refunded_minor": 2000})
+OURS = PAID_CARD.model_copy(update={"own_refunded_minor": 2000})
 
 
 def withdrawn(scene: Scene) -> str:
@@ -93,9 +94,9 @@ def test_a_lost_dispute_is_charged_back_and_never_spendable(
     assert (scene.in_book(Book.SPENDABLE), scene.in_book(Book.CHARGED_BACK)) == (0, 2000)
 
 
-@pytest.mark.parametrize("facts", [OUTSIDE], ids=["refunded outside"])
+@pytest.mark.parametrize("facts", [OUTSIDE, OURS], ids=["refunded outside", "by an attempt of ours"])
 @pytest.mark.parametrize(("way", "end"), WAYS)
-def test_a_refund_made_outside_keeps_the_hold_for_an_operator(
+def test_a_payment_that_went_back_keeps_the_hold_for_an_operator(
     scene: Scene, way: Callable[[Scene], str], end: RefundStatus, facts: CardPayment
 ) -> None:
     scene.funded()
