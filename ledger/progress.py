@@ -148,6 +148,8 @@ class Progress:
                 contests.require_acceptable(session, row, session.get(Payout, (row.id, row.attempt)))
                 return False
             resolving.require_dead(session, row, action)
+            if action in (ResolutionAction.RETRY, ResolutionAction.PAID_OUTSIDE):
+                contests.refuse_while_contested(session, row)
         except Conflict as refused:
             detail = {"action": action.value, "rule": refused.rule}
             subject = resolution.resolution_id

@@ -227,6 +227,22 @@ def test_nobody_is_paid_besides_while_the_bank_decides_and_the_way_is_free_when_
     scene.record_resolution(refund, action, evidence="receipt")
 
 
+@pytest.mark.parametrize("stage", [DisputeStage.CHARGEBACK, DisputeStage.LOST], ids=str)
+@pytest.mark.parametrize("action", [RETRY, ResolutionAction.PAID_OUTSIDE], ids=str)
+def test_nobody_is_paid_besides_where_the_bank_took_the_money_between_the_word_and_the_act(
+    scene: Scene, refund: str, action: ResolutionAction, stage: DisputeStage
+) -> None:
+    look(scene, refund, FAILED)
+    scene.record_resolution(refund, action, evidence="receipt")
+    look(scene, refund, FAILED, dispute(stage))
+
+    state = scene.read(refund)
+
+    assert (state.status, state.reason, state.attempt) == (NEEDS_ATTENTION, REASONS[stage], 1)
+    assert "resolution.refused" in scene.events(refund)
+    assert scene.in_book(Book.HELD) == 2000
+
+
 def test_giving_up_while_the_dispute_is_open_keeps_the_hold_and_loses_it_to_the_bank(
     scene: Scene, refund: str
 ) -> None:
