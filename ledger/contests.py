@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from domain.disputes import OPEN_STAGES, Contest, DisputeStage
 from domain.errors import Conflict
-from domain.payouts import PayoutStatus
+from domain.payouts import MAY_STILL_LAND, PayoutStatus
 from domain.refunds import Rail, RefundStatus
 from ledger.tables import PaymentDispute, Payout, Refund
 
@@ -39,7 +39,7 @@ def is_contested(session: Session, row: Refund, payout: Payout | None) -> bool:
 
 def require_acceptable(session: Session, row: Refund, payout: Payout | None) -> None:
     """Raise `Conflict` unless a dispute was lost for good and nothing of the refund may still move."""
-    is_settled = payout is not None and payout.status not in (PayoutStatus.UNKNOWN, PayoutStatus.PENDING)
+    is_settled = payout is not None and payout.status not in MAY_STILL_LAND
     if contest_of(session, row) != Contest.LOST or not is_settled:
         raise Conflict(
             "There is no loss to accept: no dispute was lost, one is still open, or the payout may still land.",

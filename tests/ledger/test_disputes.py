@@ -227,6 +227,22 @@ def test_nobody_is_paid_besides_while_the_bank_decides_and_the_way_is_free_when_
     scene.record_resolution(refund, action, evidence="receipt")
 
 
+def test_no_loss_is_accepted_while_a_queued_payout_may_still_leave(scene: Scene) -> None:
+    scene.funded()
+    refund = scene.failed()
+    scene.resolve(refund, RETRY)
+    scene.decide(refund)
+    scene.begin(refund)
+    look(scene, refund, FAILED, dispute(DisputeStage.LOST))  # a slow worker's answer, of the attempt before
+    scene.checking.attend(refund, StatusReason.PAYOUT_UNKNOWN)
+
+    with pytest.raises(Conflict):
+        scene.record_resolution(refund, ACCEPT_LOSS)
+
+    assert scene.payout(refund, 2).status == PayoutStatus.QUEUED
+    assert scene.in_book(Book.HELD) == 2000
+
+
 @pytest.mark.parametrize("stage", [DisputeStage.CHARGEBACK, DisputeStage.LOST], ids=str)
 @pytest.mark.parametrize("action", [RETRY, ResolutionAction.PAID_OUTSIDE], ids=str)
 def test_nobody_is_paid_besides_where_the_bank_took_the_money_between_the_word_and_the_act(
