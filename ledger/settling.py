@@ -36,7 +36,6 @@ def settle(session: Session, database: Database, row: Refund, payout: Payout, ou
     if payout.status in DEAD or payout.status == PayoutStatus.PAID_OUTSIDE:
         _settle_again(session, database, row, payout, outcome)
         return
-    was = payout.status
     changed = (payout.status, payout.provider_ref) != (outcome.status, outcome.provider_ref or payout.provider_ref)
     payout.status = outcome.status.value
     payout.provider_ref = outcome.provider_ref or payout.provider_ref
@@ -68,7 +67,7 @@ def settle(session: Session, database: Database, row: Refund, payout: Payout, ou
             _confirm(session, database, row)
     elif outcome.status in DEAD:
         cases.reopen_hold(session, database, row)
-        if was == PayoutStatus.SUCCEEDED:
+        if payout.rail == Rail.CARD:  # whatever was seen in between: a customer who was told hears that it is not so
             bank_messages.tell_it_came_back(session, database, row, payout)
         _attend(session, database, row, payout, reason or StatusReason.PAYOUT_FAILED)
     elif reason is not None:

@@ -382,6 +382,19 @@ def test_a_refund_that_failed_after_it_was_told_is_told_anew(
     assert words in told(scene, refund)["needs_attention/payout_failed"]
 
 
+@pytest.mark.parametrize("between", [PENDING, PayoutStatus.UNKNOWN], ids=str)
+def test_a_refund_that_failed_by_a_detour_after_it_was_told_is_told_anew(
+    scene: Scene, refund: str, between: PayoutStatus
+) -> None:
+    told(scene, refund)
+    unclear = StatusReason.PAYOUT_UNKNOWN if between == PayoutStatus.UNKNOWN else None
+    scene.outcome(refund, between, unclear)
+
+    look(scene, refund, FAILED)
+
+    assert set(told(scene, refund)) == {"refunded/paid", "needs_attention/payout_failed"}
+
+
 def test_a_refund_that_failed_before_it_was_told_needs_no_taking_back(scene: Scene) -> None:
     scene.funded()
     refund = scene.paying()
