@@ -20,7 +20,9 @@ STORM_SECONDS_MIN = 20.0
 STORM_SECONDS_EACH = 0.8
 LANES_SECONDS_MAX = 100.0  # for blows that wait for something to hit, after the storm's time is over
 DRAIN_SECONDS_MAX = 90.0  # ended by the last payout
-REST_SECONDS_MAX = 120.0
+# A step that moves money may be tried again only two minutes after its last failure (`workflows/policies.py`), and
+# what it then finds out is looked at and settled; and a machine may be slow.
+REST_SECONDS_MAX = 240.0
 OPENING_THREADS = 8
 POLL_SECONDS = 1.0
 # At each crash point. A turn of a wallet passes a hundred, and one that dies is missed for seconds.

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from chaos.waiting import until
@@ -89,7 +90,10 @@ class Workers:
         return pid
 
     def arm(self, point: str, mode: str, subject: str) -> None:
-        """Let the next worker that passes a crash point on behalf of `subject` die, fail or stop there."""
+        """Let the next worker that passes a crash point on behalf of `subject` die, fail or stop there.
+
+        A `*` in `point` stands for whichever of several steps comes by first.
+        """
         (self._folder / "armed" / f"{point}:{mode}:{subject}:1").touch()
 
     def waiting(self) -> list[str]:
@@ -114,7 +118,7 @@ class Workers:
 
     def stopped_at(self, point: str) -> int | None:
         """Return the pid of the worker that stopped at a point; None while none has."""
-        shots = [it for it in self.shots() if it["name"] == point and it["shot"] == "stop"]
+        shots = [it for it in self.shots() if fnmatchcase(it["name"], point) and it["shot"] == "stop"]
         return int(shots[-1]["pid"]) if shots else None
 
     def shots(self) -> list[dict[str, str]]:

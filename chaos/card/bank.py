@@ -118,9 +118,10 @@ class Bank:
         if self._keeps_guards:
             acts["refunded_outside"] = self._refund_outside
         for kind, act in acts.items():
-            with suppress(InVain, OSError):
-                act()
-                self._early.add(kind)
+            while kind not in self._early and not self._ending.is_set():  # a slow machine asks late
+                with suppress(InVain, OSError):
+                    act()
+                    self._early.add(kind)
 
     def _done_early(self, kind: str) -> None:
         self._await(lambda: kind in self._early or None)

@@ -1,7 +1,11 @@
-"""Operators who mend: they ask for a payout anew whose refund is known to be dead, and approve it again."""
+"""Operators who mend: they ask for a payout anew whose refund is known to be dead, and approve it again.
+
+They press nothing else: whatever lies before them must be seen by the service itself when it is over.
+"""
 
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,7 +26,7 @@ FROM refunds JOIN deposits ON deposits.id = refunds.deposit_id
 JOIN payouts ON payouts.refund_id = refunds.id AND payouts.attempt = refunds.attempt
 WHERE refunds.status = 'needs_attention' AND payouts.status IN ('failed', 'canceled', 'refused')
 """
-_ATTENDED = "SELECT id AS refund FROM refunds WHERE status = 'needs_attention'"
+_UNREAD = "SELECT resolution_id AS name FROM resolutions WHERE NOT is_applied"
 
 
 class Operators:
@@ -45,31 +49,39 @@ class Operators:
         """Return how often they mend."""
         return [Blow("retried", partial(self._retry, number)) for number in range(1 + count // EACH_OF)]
 
-    def look_again(self) -> None:
-        """Let operators look once more at what lies before them, as the console offers it."""
-        for it in rows(self._database_url, _ATTENDED):
-            body = {"resolution_id": f"look-{it['refund']}", "action": "look_again", "reason": "chaos"}
-            self._people.call("approver_1", "POST", f"/v1/refunds/{it['refund']}/resolution", body)
-
     def are_waiting(self) -> bool:
         """Tell whether the service has not read yet what an operator wants."""
-        return bool(rows(self._database_url, "SELECT 1 AS one FROM resolutions WHERE NOT is_applied"))
+        return bool(rows(self._database_url, _UNREAD))
 
     def _retry(self, number: int) -> None:
         refund, attempt = self._await_dead(number)
-        body = {"resolution_id": f"retry-{refund}-{attempt}", "action": "retry", "reason": "chaos"}
+        wish = f"retry-{refund}-{attempt}"
+        body = {"resolution_id": wish, "action": "retry", "reason": "chaos"}
         self.retried.add((refund, str(attempt + 1)))
         record = Record(Purse(refund, {}, "", 0, 0), "retried", {refund})
+        path = f"/v1/refunds/{refund}/resolution"
         try:
-            path = f"/v1/refunds/{refund}/resolution"
             status, _ = self._people.call("approver_2", "POST", path, body, record=record)
-            if status not in OK:
-                raise InVain(f"the retry of {refund} to be accepted")
-            while self._people.seen(refund)["status"] == "needs_attention":  # the run reads what was recorded
-                self._people.pause(POLL_SECONDS)
-            self._people.decide(record, refund, "approve", "approver_1", f"again-{refund}-{attempt}")
         except OutOfTime as error:
             raise InVain("an answer in time") from error
+        if status not in OK:
+            raise InVain(f"the retry of {refund} to be accepted")
+        # Whoever approves waits for the service, which may be away for longer than blows are dealt.
+        approving = partial(self._approve, record, refund, wish)
+        threading.Thread(target=approving, name=wish, daemon=True).start()
+
+    def _approve(self, record: Record, refund: str, wish: str) -> None:
+        """Approve what was asked for anew, once the service has read the wish and unless it had to refuse it."""
+        with suppress(OutOfTime):
+            while self._is_unread(wish):
+                self._people.pause(POLL_SECONDS)
+            self._people.decide(record, refund, "approve", "approver_1", f"again-{wish}")
+
+    def _is_unread(self, wish: str) -> bool:
+        try:
+            return any(it["name"] == wish for it in rows(self._database_url, _UNREAD))
+        except SQLAlchemyError:
+            return True  # the database is away
 
     def _await_dead(self, number: int) -> tuple[str, int]:
         deadline = time.monotonic() + CASE_SECONDS_MAX

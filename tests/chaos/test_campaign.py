@@ -2,17 +2,24 @@
 
 import threading
 from collections import Counter
+from fnmatch import filter as matching
+from pathlib import Path
 
 import pytest
 
 from chaos.__main__ import verdict
 from chaos.campaign import Result
+from chaos.card.rail import CardRail
+from chaos.crypto.rail import CryptoRail
 from chaos.judgement import Judgement
 from chaos.nemesis import ROUNDS_AGAIN, Blow, Nemesis
 from chaos.people import People
 from chaos.purses import Purse, Record
+from chaos.rail import Rail
 from chaos.stories import STORIES, Stories
 from chaos.waiting import InVain
+from chaos.workers import Workers
+from tests.crash.points import ANYBODY, POINTS, Arms, Mode
 
 
 def planned(seed: int, count: int) -> list[str]:
@@ -91,3 +98,30 @@ def test_the_verdict(breaches: list[str], not_reached: list[str], told: tuple[in
 )
 def test_what_a_customer_is_due_follows_from_what_was_accepted(answers: dict[str, bool], is_due: bool) -> None:
     assert Record(Purse("c", {}, "0x0", 1, 0), "plain", **answers).is_due == is_due  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("rail", [CardRail, CryptoRail])
+def test_each_planned_crash_point_is_one_that_workers_pass(rail: type[Rail]) -> None:
+    planned = [rail.stop_point, *(point for point, _ in rail.crash_points)]
+
+    assert [it for it in planned if not matching(POINTS, it)] == []
+
+
+def test_a_point_of_several_steps_fires_once_at_whichever_comes_first_and_then_waits_no_more(tmp_path: Path) -> None:
+    workers, arms = Workers({}, tmp_path, seed=1, bug=None), Arms(tmp_path)
+    workers.arm("*_card_refund.leap.after", "stop", ANYBODY)
+    before = workers.waiting()
+
+    shots = [
+        arms.claim(f"{step}.leap.{moment}", ("rf_1",))
+        for step, moment in [
+            ("send_card_refund", "before"),
+            ("look_at_card_refund", "after"),
+            ("send_card_refund", "after"),
+        ]
+    ]
+    arms.note("look_at_card_refund.leap.after", ("rf_1",), shots[1])
+
+    assert shots == [None, Mode.STOP, None]
+    assert (before, workers.waiting()) == (["*_card_refund.leap.after"], [])
+    assert workers.stopped_at("*_card_refund.leap.after") is not None

@@ -7,15 +7,16 @@ import threading
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 from temporalio.exceptions import ApplicationError
 
+import worker
 from bench.card import CardLine
 from bench.wallet_line import furnish
+from chaos.card import bugs
 from chaos.card import proxy as proxies
 from chaos.card.bank import DAY_AND_AN_HOUR_SECONDS
 from chaos.card.faults import NEEDS_STRIPES_GUARDS, Fault, Faults
@@ -103,11 +104,6 @@ def _send(worker: CardLine, key: PayoutKey) -> RefundStatus:
     raise TimeoutError(key.refund_id)
 
 
-@contextmanager
-def _for_everybody(*_: object) -> Iterator[None]:
-    yield
-
-
 @pytest.fixture(scope="module")
 def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
     with Simulator(tmp_path_factory.mktemp("stripe"), "faithful") as simulator:
@@ -126,6 +122,12 @@ def test_two_workers_at_once_pay_each_refund_once_whatever_is_lost(
     Soak(simulator, tmp_path, profile, None).run()
 
 
-def test_the_soak_sees_what_a_stripe_without_guards_would_pay_twice(simulator: Simulator, tmp_path: Path) -> None:
+def test_the_soak_sees_what_a_stripe_without_guards_would_pay_twice(
+    simulator: Simulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bugs, "_replace", monkeypatch.setattr)
+    bugs.no_lease()
+    database = Database(f"sqlite:///{tmp_path / 'refunds.sqlite'}")
+
     with pytest.raises(AssertionError, match="is_paid_twice"):
-        Soak(simulator, tmp_path, "permissive", _for_everybody).run()
+        Soak(simulator, tmp_path, "permissive", worker.leases(database)).run()

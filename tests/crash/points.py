@@ -23,6 +23,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -127,8 +128,11 @@ class Arms:
             path.mkdir(parents=True, exist_ok=True)
 
     def arm(self, point: str, mode: Mode, subject: str, *, nth: int = 1) -> None:
-        """Let `point` fire once, at its `nth` passage on behalf of `subject`: a refund or `chain_` and its id."""
-        if point not in POINTS:
+        """Let `point` fire once, at its `nth` passage on behalf of `subject`: a refund or `chain_` and its id.
+
+        A `*` in `point` stands for whichever of several steps comes by first.
+        """
+        if not any(fnmatchcase(it, point) for it in POINTS):
             raise ValueError(f"there is no point {point}")
         (self._armed / f"{point}:{mode}:{subject}:{nth}").touch()
 
@@ -136,10 +140,10 @@ class Arms:
         """Return the mode in which `point` is to fire now, for this caller alone; None for everybody else."""
         for name in os.listdir(self._armed):
             armed_point, mode, subject, nth = name.split(":")
-            if armed_point != point or subject not in (*subjects, ANYBODY):
+            if not fnmatchcase(point, armed_point) or subject not in (*subjects, ANYBODY):
                 continue
             is_due = nth == "1"
-            target = self._fired / name if is_due else self._armed / f"{point}:{mode}:{subject}:{int(nth) - 1}"
+            target = self._fired / name if is_due else self._armed / f"{armed_point}:{mode}:{subject}:{int(nth) - 1}"
             try:
                 (self._armed / name).rename(target)
             except FileNotFoundError:
