@@ -23,6 +23,8 @@ RAILS: dict[str, Callable[..., Rail]] = {"card": CardRail, "crypto": CryptoRail}
 
 # A paid card refund is looked at soon, then ever more rarely, and never more rarely than this while a run lasts.
 WATCH_SECONDS = (4, 8, 14, 22, *range(34, 900, 12))
+# What lies before an operator for a dispute is looked at once a day, should each webhook be lost.
+DISPUTE_LOOK_SECONDS = 20
 
 # Seconds and hours of production, made short. The wallet and the watch look every second or two.
 HASTE = """
@@ -31,6 +33,7 @@ payout_look_seconds = [2, 5, 5, 5, 10, 10, 10, 10, 30, 30, 60, 600]
 wallet_block_seconds = 1
 watch_chain_seconds = 5
 watch_card_hours = {watch_card_hours}
+dispute_look_hours = {dispute_look_hours}
 fee_raise_seconds = 5
 fee_raise_blocks = 0
 """
@@ -126,7 +129,8 @@ def _surroundings(folder: Path, rail: Rail, database: WorkDatabase) -> dict[str,
     """Return the environment of the service; what this shell may hold of another one stays outside."""
     policy = folder / "policy.toml"
     hours = [round(it / 3600, 7) for it in WATCH_SECONDS]
-    policy.write_text((ROOT / "policy.toml").read_text() + HASTE.format(watch_card_hours=hours))
+    haste = HASTE.format(watch_card_hours=hours, dispute_look_hours=round(DISPUTE_LOOK_SECONDS / 3600, 7))
+    policy.write_text((ROOT / "policy.toml").read_text() + haste)
     clean = {name: it for name, it in os.environ.items() if not name.startswith(("REFUNDS_", "TEMPORAL_"))}
     mine = {"REFUNDS_POLICY": str(policy), "REFUNDS_DATABASE_URL": database.url}
     return {**clean, **mine, **rail.settings()}

@@ -82,6 +82,7 @@ class Bank:
             *(Blow("double_loss", self._charge_back_late) for _ in range(more)),
             Blow("charged_back_soon", self._charge_back_soon),
             Blow("inquiry_escalated", self._inquire),
+            Blow("dispute_won", self._give_dispute_up),
             Blow("balance_short", partial(self._run_short, "pending")),
             Blow("balance_refused", partial(self._run_short, "refused")),
             *(Blow(kind, partial(self._done_early, kind)) for kind in early),
@@ -186,6 +187,23 @@ class Bank:
         it = self._payback(lambda row, made: row["status"] == "refunded" and made.status == "succeeded")
         self._pass_time(TOO_LATE_TO_FAIL_SECONDS)
         self._dispute(it.payment_intent)
+
+    def _give_dispute_up(self) -> None:
+        """A chargeback that lies before an operator, and is won: the service must see that by itself."""
+        it = self._payback(lambda row, made: row["status"] == "refunded" and made.status == "succeeded")
+        self._pass_time(TOO_LATE_TO_FAIL_SECONDS)
+        self._dispute(it.payment_intent)
+
+        def is_known() -> bool | None:
+            known = {row["refund"]: row["status"] for row in self._rows()}
+            return known.get(it.refund_id) == "needs_attention" or None
+
+        self._await(is_known)
+        opened = next(
+            seen["id"] for seen in self._simulator.state()["disputes"] if seen["payment_intent"] == it.payment_intent
+        )
+        self._simulator.tell(f"disputes/{opened}/review")
+        self._simulator.tell(f"disputes/{opened}/win")
 
     def _charge_back_before(self) -> None:
         self._dispute(self._unpaid())

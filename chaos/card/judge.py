@@ -113,7 +113,7 @@ class Evidence:
         """Tell whether something happened to this payment that a person must look at."""
         return (
             any(not it.is_live for it in self.of(purse))
-            or bool(self.disputes.get(purse.owner))
+            or self.is_contested(purse)
             or self.was_refused(purse)
             or purse.owner in self.outside
         )

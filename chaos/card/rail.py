@@ -116,23 +116,22 @@ class CardRail:
     def is_over(self, refunds: Sequence[Mapping[str, Any]]) -> bool:
         """Tell whether each refund has ended or stands before an operator, and whether Stripe says the same.
 
-        A refund that is told as refunded is not over while its payment is disputed or its refund has failed.
+        A refund that is told as refunded is not over while its payment is disputed or its refund has failed, nor is
+        one that is before an operator for a dispute which the bank has given up.
         """
         told = {it["id"]: Told(it["status"], it["waiting_for"]) for it in refunds}
         self._bank.settle(SETTLED_AFTER_SECONDS if self._faults.factor else 0.0)
         if not all(it.is_over for it in told.values()) or self._operators.are_waiting():
             return False
         state = self._simulator.state()
-        disputed = {
-            payment
-            for payment, statuses in disputes_in(state).items()
-            if any(it not in SETTLED_DISPUTES for it in statuses)
-        }
+        disputes = disputes_in(state)
+        disputed = {it for it, statuses in disputes.items() if not set(statuses) <= set(SETTLED_DISPUTES)}
         newest = {it.refund_id: it for it in self._simulator.paybacks(state) if it.refund_id in told}
         return all(
             it.is_live and it.status != "pending" and it.payment_intent not in disputed
-            for refund, it in newest.items()
             if told[refund].status == "refunded"
+            else not (it.is_live and it.payment_intent in disputes.keys() - disputed)
+            for refund, it in newest.items()
         )
 
     def clear(self) -> None:

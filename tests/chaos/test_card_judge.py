@@ -115,6 +115,10 @@ BREACHES: dict[str, tuple[Change, str]] = {
         with_told("rf_0", Told("needs_attention")),
         "stands before an operator, and nothing happened to it outside",
     ),
+    "before an operator for a dispute that is over": (
+        lambda _: {"disputes": {"pi_2": ["won"]}},
+        "stands before an operator, and nothing happened to it outside",
+    ),
     "unknown to the API": (lambda it: {"told": {}, "active_holds": frozenset()}, "did not come to an end"),
     "books that do not balance": (with_books("acct_c0", dict.fromkeys(BOOKS, 0)), "acct_c0 do not balance"),
     "books that do not know of the refund": (with_books("acct_c0", books("held_minor")), "was told as refunded"),
