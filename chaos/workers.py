@@ -14,7 +14,7 @@ from pathlib import Path
 from chaos.waiting import until
 
 ROOT = Path(__file__).resolve().parent.parent
-READY_SECONDS_MAX = 60.0
+READY_SECONDS_MAX = 120.0
 END_SECONDS_MAX = 20.0
 
 
