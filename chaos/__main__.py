@@ -15,7 +15,7 @@ from chaos.workers import ROOT
 from chaos.world import RAILS, Options
 
 EXIT_HOLDS, EXIT_BROKEN, EXIT_VACUOUS, EXIT_TROUBLE = 0, 1, 3, 4
-SECONDS_MAX = 600.0
+SECONDS_MAX = 700.0
 SECONDS_EACH_MAX = 2.0
 BREACHES_TOLD_MAX = 30
 

@@ -18,7 +18,7 @@ from chaos.world import Options, World, open_world
 
 STORM_SECONDS_MIN = 20.0
 STORM_SECONDS_EACH = 0.8
-LANES_SECONDS_MAX = 100.0  # for blows that wait for something to hit, after the storm's time is over
+LANES_SECONDS_MAX = 200.0  # for blows that wait for something to hit, after the storm's time is over
 DRAIN_SECONDS_MAX = 90.0  # ended by the last payout
 # A step that moves money may be tried again only two minutes after its last failure (`workflows/policies.py`), and
 # what it then finds out is looked at and settled; and a machine may be slow.
