@@ -5,8 +5,8 @@ import pytest
 from domain.disputes import DisputeStage, FraudWarning, SeenDispute
 from domain.payouts import BankReference, CardDestination, PayoutStatus
 from domain.refunds import StatusReason
-from gateways.stripe import StripeGateway
 from gateways.stripe.answers import Refund
+from gateways.stripe.gateway import StripeGateway
 from tests.gateways.stripe_cases import payout_of
 from tests.gateways.stripe_endpoints import Simulator
 
