@@ -13,7 +13,7 @@ from domain.refunds import Rail, workflow_id
 from ledger import cases
 from ledger.database import Database
 from ledger.findings import open_finding
-from ledger.tables import CardEventRow, Deposit, Finding, Payout, Refund
+from ledger.tables import CardEventRow, Deposit, Finding, Hold, Payout, Refund
 
 Way = Literal["hook", "sweep"]
 # What our own request makes happen at once.
@@ -91,10 +91,10 @@ class CardEvents:
     def _judge(self, session: Session, event: CardEvent) -> Taken:
         deposit = _deposit_of(session, event)
         if event.subject != EventSubject.REFUND:
-            holder = None if deposit is None else cases.holder_of(session, deposit.id)
-            if holder is None:
+            case = None if deposit is None else _case_of(session, deposit.id)
+            if case is None:
                 return Taken(EventOutcome.UNKNOWN if deposit is None else EventOutcome.UNHELD)
-            row = cases.get(session, holder.refund_id)
+            row = cases.get(session, case)
             return self._wake(row.id, session.get(Payout, (row.id, row.attempt)), event)
         payout = _payout_of(session, event)
         if payout is not None and _fits(payout, event):
@@ -164,6 +164,12 @@ def _deposit_of(session: Session, event: CardEvent) -> Deposit | None:
     if event.payment_intent is None:
         return None
     return session.scalar(select(Deposit).where(Deposit.payment_intent == event.payment_intent))
+
+
+def _case_of(session: Session, deposit_id: str) -> str | None:
+    """Name the refund that a deposit stands with, also where the bank has taken it: another dispute may follow."""
+    states = ("active", "captured", "charged_back")
+    return session.scalar(select(Hold.refund_id).where(Hold.deposit_id == deposit_id, Hold.state.in_(states)))
 
 
 def _payout_of(session: Session, event: CardEvent) -> Payout | None:

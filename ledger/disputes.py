@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from domain.disputes import OPEN_STAGES, Contest, DisputeStage, FraudWarning, SeenDispute
 from domain.findings import FindingKind
-from domain.payouts import PayoutStatus
+from domain.payouts import PAID
 from domain.refunds import StatusReason
 from ledger import cases
 from ledger.contests import contest_by, disputes_of
@@ -70,7 +70,7 @@ def report(session: Session, database: Database, row: Refund, payout: Payout) ->
                 "currency": payout.currency,
                 "books": _book(hold),
                 # The customer has the refund, and the bank took the payment as well.
-                "is_double_loss": payout.status == PayoutStatus.SUCCEEDED and dispute.withdrawn_minor > 0,
+                "is_double_loss": payout.status in PAID and dispute.withdrawn_minor > 0,
             },
             refund_id=row.id,
         )

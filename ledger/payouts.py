@@ -9,7 +9,7 @@ from domain.disputes import FraudWarning
 from domain.errors import NotFound, NotReady
 from domain.findings import FindingKind
 from domain.money import Money
-from domain.payments import ChainPaymentRef, PaymentFacts, PaymentRef
+from domain.payments import CardPaymentRef, ChainPaymentRef, PaymentFacts, PaymentRef
 from domain.payouts import CardPayout, Departure, PayoutOutcome, PayoutStatus
 from domain.policy import Policy
 from domain.refunds import RefundState, RefundStatus, StatusReason, WaitingFor
@@ -147,13 +147,17 @@ class Payouts:
         """Return what to send or to look for, and what is known of it."""
         with self._database.read() as session:
             payout = self._get(session, refund_id, attempt)
+            paid = payment_of(session.get_one(Deposit, payout.deposit_id))
+            if not isinstance(paid, CardPaymentRef):
+                raise NotFound("card payout", f"{refund_id}/{attempt}")
             card = CardPayout.model_validate(
                 {
                     "refund_id": refund_id,
                     "attempt": attempt,
-                    "payment_intent": payout.payment_intent,
-                    "amount_minor": payout.amount_minor,
-                    "currency": payout.currency,
+                    # What was paid by other means names no payment of its own: the deposit's may still be contested.
+                    "payment_intent": payout.payment_intent or paid.payment_intent,
+                    "amount_minor": payout.amount_minor or paid.amount_minor,
+                    "currency": payout.currency or paid.currency,
                 }
             )
             return card, PayoutStatus(payout.status)

@@ -90,6 +90,7 @@ def _reason(session: Session, row: Refund, outcome: PayoutOutcome) -> StatusReas
 def _settle_again(session: Session, database: Database, row: Refund, payout: Payout, outcome: PayoutOutcome) -> None:
     """Keep what is final as it is: a person hears of money that moved after all, or of one more look in vain."""
     if payout.status == PayoutStatus.PAID_OUTSIDE:
+        _follow_the_bank(session, database, row, payout)
         return
     dead = PayoutStatus(payout.status)
     has_moved = outcome.status in (PayoutStatus.PENDING, PayoutStatus.SUCCEEDED)
@@ -111,6 +112,20 @@ def _settle_again(session: Session, database: Database, row: Refund, payout: Pay
         told = outcome.reason if is_telling and not outcome.disputes else None
         # Nothing to be seen of a dead payout is no news of it, but what the bank does about the payment is.
         _attend(session, database, row, payout, contested or told or REASONS_OF_DEAD[dead])
+
+
+def _follow_the_bank(session: Session, database: Database, row: Refund, payout: Payout) -> None:
+    """Bring a refund that was paid by other means before an operator while the bank takes the payment back as well."""
+    if payout.attempt != row.attempt:
+        return
+    contested = disputes.REASONS.get(contest_of(session, row))
+    if contested is not None:
+        _attend(session, database, row, payout, contested)
+    elif row.status in (RefundStatus.NEEDS_ATTENTION, RefundStatus.CONFIRMING):
+        is_lost = is_charged_back(session, row)
+        row.watch_over = True
+        reason = StatusReason.LOSS_ACCEPTED if is_lost else StatusReason.PAID_OUTSIDE
+        cases.move(session, database, row, RefundStatus.REFUNDED, reason)
 
 
 def _settle_paid(session: Session, database: Database, row: Refund) -> None:
@@ -145,6 +160,7 @@ def _confirm(session: Session, database: Database, row: Refund) -> None:
 def _attend(session: Session, database: Database, row: Refund, payout: Payout, reason: StatusReason) -> None:
     """Bring a refund before an operator, with what is known of its money: once, and for each stage of a dispute."""
     if row.status not in MAY_FAIL:
+        disputes.report(session, database, row, payout)  # it has ended unpaid, and people hear of the bank all the same
         return
     if (row.status, row.status_reason) != (RefundStatus.NEEDS_ATTENTION, reason):
         if reason in CONTESTED and contest_of(session, row) != Contest.NONE:

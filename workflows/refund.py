@@ -28,8 +28,8 @@ from workflows.standing import Standing
 
 ORDERS_LOOK_SECONDS_MAX = 6 * 3600
 ORDERS_LOOK_DOUBLINGS_MAX = 10  # many times the longest pause; without an end the number would grow past a float
-# By us; what was paid by other means is not the processor's to tell of.
-PAID_BY_CARD = frozenset([StatusReason.PAID, StatusReason.LOSS_ACCEPTED])
+# What was paid by other means may be charged back as well: then it is lost twice.
+LOOKED_AT_WHEN_WOKEN = frozenset([StatusReason.PAID, StatusReason.PAID_OUTSIDE, StatusReason.LOSS_ACCEPTED])
 
 
 NOTHING = RawValue(Payload(metadata={"encoding": b"binary/null"}))
@@ -95,7 +95,7 @@ class RefundWorkflow(Standing):
         # A run that begins in the middle reads first what people recorded while nobody ran.
         self._has_news = opened.refund.status != RefundStatus.CHECKING
         await self._note(opened.refund)
-        if self._is_over and self._now.rail == Rail.CARD and self._now.reason in PAID_BY_CARD:
+        if self._is_over and self._now.rail == Rail.CARD and self._now.reason in LOOKED_AT_WHEN_WOKEN:
             await self._look()  # somebody woke a refund that nobody watches any more: a dispute on day 60
         return None
 

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from domain.card_events import CardEvent, EventOutcome, EventSubject
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus, workflow_id
+from ledger import cases
 from ledger.card_events import KEPT, UNDER_WAY, CardEvents, Taken
 from ledger.tables import CardEventRow, Finding
 from tests.ledger.scene import Scene
@@ -84,6 +85,14 @@ def test_the_same_event_again_wakes_only_a_run_that_was_not_told(scene: Scene) -
     assert told == Taken(WOKE, None, is_new=False)
     assert not has_news(scene, refund)
     assert rows(scene) == ["evt_1"]
+
+
+def test_a_dispute_after_the_loss_of_another_was_accepted_wakes_the_run(scene: Scene) -> None:
+    refund = refunded(scene)
+    with scene.database.write() as session:
+        cases.charge_back_hold(session, scene.database, cases.get(session, refund))
+
+    assert take(scene, of_payment(EventSubject.DISPUTE)) == Taken(WOKE, refund)
 
 
 def test_an_event_before_the_answer_to_the_request_is_ours_by_its_metadata(scene: Scene) -> None:

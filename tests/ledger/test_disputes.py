@@ -188,6 +188,16 @@ def test_a_dispute_that_stopped_the_refund_and_was_lost_ends_it_unpaid(scene: Sc
     assert "nothing left for us to send" in scene.views.refund(refund)["messages"][-1]["text"]
 
 
+def test_another_dispute_after_a_refund_ended_with_its_loss_is_told(scene: Scene, refund: str) -> None:
+    look(scene, refund, FAILED, dispute(DisputeStage.LOST))
+    scene.resolve(refund, ACCEPT_LOSS)
+
+    state = look(scene, refund, FAILED, dispute(DisputeStage.LOST), dispute(DisputeStage.CHARGEBACK, "du_2"))
+
+    assert state.status == RefundStatus.REJECTED
+    assert [it["dispute_id"] for it in found(scene, "payout_disputed")] == ["du_2"]
+
+
 @pytest.mark.parametrize("stage", [DisputeStage.CHARGEBACK, DisputeStage.WON, None], ids=str)
 def test_no_loss_is_accepted_before_there_is_one(scene: Scene, refund: str, stage: DisputeStage | None) -> None:
     seen = [dispute(stage)] if stage else []
