@@ -126,7 +126,10 @@ class CardActivities:
         elif seen is None or (seen.status == PayoutStatus.REFUSED and status != PayoutStatus.REFUSED):
             # The processor showed it before and now shows nothing: that is for a person to explain.
             seen = PayoutOutcome(
-                status=PayoutStatus.UNKNOWN, reason=StatusReason.PAYOUT_UNKNOWN, detail="not found any more"
+                status=PayoutStatus.UNKNOWN,
+                reason=StatusReason.PAYOUT_UNKNOWN,
+                detail="not found any more",
+                disputes=seen.disputes if seen else (),
             )
         state = self._payouts.record_outcome(key.refund_id, key.attempt, seen)
         if seen.status != PayoutStatus.SUCCEEDED:

@@ -163,13 +163,16 @@ class StripeGateway:
         """Tell what became of this attempt's refund, without ever sending; None when it made none.
 
         A dispute opened on a refunded charge shows as succeeded with reason `payout_disputed`, or `dispute_lost`; a
-        payment that somebody else refunded as refused with reason `refunded_outside`.
+        payment that somebody else refunded as refused with reason `refunded_outside`. Where only disputes are to be
+        seen that are over, the outcome is unknown and names them.
         """
         sight = self._look(payout.payment_intent)
         # No payment means another account or a changed key, and proves nothing about the refund.
         seen = (
             adopt(sight, payout) or contested(sight) or taken(sight, payout) if sight else unknown("payment_missing")
         )
+        if seen is None and sight is not None and sight.disputes:
+            seen = unknown("not_found")  # without the disputes one that was won would count as open for ever
         return with_disputes(seen, sight) if seen else None
 
     def read_fraud_warnings(self, payment_intent: str) -> tuple[FraudWarning, ...]:

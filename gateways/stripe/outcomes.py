@@ -79,7 +79,8 @@ def obstacle(sight: Sight, payout: CardPayout, *, maybe_sent: bool) -> PayoutOut
     """Find what forbids sending: one refund of the full amount of a clean, captured card payment, or none.
 
     With `maybe_sent` an earlier request may still be on its way. Stripe itself stops it in every case but
-    one: it accepts refunds while the bank only inquires. There the outcome stays unknown.
+    one: it accepts refunds while the bank only inquires. There the outcome stays unknown until the bank has decided:
+    what was charged back for good, weeks later, is refunded by no request any more.
     """
     charge = sight.intent.latest_charge
     if sight.intent.status != "succeeded" or charge is None or not charge.captured:
@@ -91,7 +92,8 @@ def obstacle(sight: Sight, payout: CardPayout, *, maybe_sent: bool) -> PayoutOut
         return refused("amount_differs")
     disputed = contested(sight)
     if disputed is not None:
-        return disputed if maybe_sent else refused(disputed.detail, reason=StatusReason.PAYOUT_DISPUTED)
+        may_land = maybe_sent and sight.dispute != Dispute.LOST
+        return disputed if may_land else refused(disputed.detail, reason=StatusReason.PAYOUT_DISPUTED)
     return taken(sight, payout)
 
 
