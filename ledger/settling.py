@@ -115,7 +115,7 @@ def _settle_again(session: Session, database: Database, row: Refund, payout: Pay
 
 
 def _follow_the_bank(session: Session, database: Database, row: Refund, payout: Payout) -> None:
-    """Bring a refund that was paid by other means before an operator while the bank takes the payment back as well."""
+    """Bring a refund that was paid by other means before an operator while the bank takes the payment back too."""
     if payout.attempt != row.attempt:
         return
     contested = disputes.REASONS.get(contest_of(session, row))
@@ -160,7 +160,8 @@ def _confirm(session: Session, database: Database, row: Refund) -> None:
 def _attend(session: Session, database: Database, row: Refund, payout: Payout, reason: StatusReason) -> None:
     """Bring a refund before an operator, with what is known of its money: once, and for each stage of a dispute."""
     if row.status not in MAY_FAIL:
-        disputes.report(session, database, row, payout)  # it has ended unpaid, and people hear of the bank all the same
+        # It has ended unpaid, which nothing moves; people hear what the bank does all the same.
+        disputes.report(session, database, row, payout)
         return
     if (row.status, row.status_reason) != (RefundStatus.NEEDS_ATTENTION, reason):
         if reason in CONTESTED and contest_of(session, row) != Contest.NONE:

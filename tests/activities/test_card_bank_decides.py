@@ -1,4 +1,4 @@
-"""What the bank decides is seen, whatever became of the payout: before it left, lost on the way, or paid otherwise."""
+"""What the bank decides is seen whatever became of the payout: it never left, got lost, or was paid otherwise."""
 
 from domain.decisions import ResolutionAction
 from domain.payouts import PayoutStatus

@@ -5,6 +5,7 @@ import pytest
 from domain.decisions import ResolutionAction
 from domain.disputes import DisputeStage, FraudWarning
 from domain.errors import Conflict
+from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus, workflow_id
 from tests.fakes import DISPUTED, FAILED, PENDING, SUCCEEDED, contested
 from tests.workflows.house import House, make_policy
@@ -67,6 +68,25 @@ async def test_a_lost_dispute_is_closed_by_an_act_and_the_refund_stays_watched(h
 
     assert house.books() == {"charged_back": 2000}
     assert house.trail_is_whole()
+
+
+async def test_a_chargeback_of_what_was_paid_outside_reopens_the_case(house: House) -> None:
+    refund = await stand_in(house, REFUNDED, "card")
+    house.card.change(f"refund/{refund}/1", FAILED)
+    await house.bring(refund, NEEDS_ATTENTION, reason="payout_failed")
+    house.resolve(refund, ResolutionAction.PAID_OUTSIDE, evidence="bank transfer 77")
+    await house.bring(refund, REFUNDED, reason="paid_outside")
+    await house.result(refund)
+
+    unseen = {"status": PayoutStatus.UNKNOWN}
+    house.card.refunds[f"refund/{refund}/2"] = contested(DisputeStage.CHARGEBACK).model_copy(update=unseen)
+    await house.bring(refund, NEEDS_ATTENTION, reason="payout_disputed")
+    house.card.refunds[f"refund/{refund}/2"] = contested(DisputeStage.LOST).model_copy(update=unseen)
+    await house.bring(refund, NEEDS_ATTENTION, reason="dispute_lost")
+    house.resolve(refund, ResolutionAction.ACCEPT_LOSS)
+    await house.bring(refund, REFUNDED, reason="loss_accepted")
+
+    assert house.books() == {"charged_back": 2000}
 
 
 async def test_an_inquiry_into_a_pending_refund_brings_an_operator_and_lets_it_go_on(house: House) -> None:
