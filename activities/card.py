@@ -84,7 +84,8 @@ class CardActivities:
         payout, status = self._payouts.card_payout(key.refund_id, key.attempt)
         try:
             with stopping(self._stops, Rail.CARD):
-                if status in (PayoutStatus.QUEUED, PayoutStatus.UNKNOWN):
+                # What was seen once is never asked for again, whatever a later look shows.
+                if payout.provider_ref is None and status in (PayoutStatus.QUEUED, PayoutStatus.UNKNOWN):
                     return self._ensure(key, payout, maybe_sent=status == PayoutStatus.UNKNOWN)
                 return self._look(key, payout, status)
         except (AccessRefused, HeldBackError):

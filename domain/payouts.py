@@ -81,6 +81,8 @@ class CardPayout(BaseModel):
     payment_intent: str
     amount_minor: int
     currency: str
+    provider_ref: str | None = None
+    """What the processor called it when it was seen; its marks there can be edited, this cannot."""
 
     @property
     def idempotency_key(self) -> str:

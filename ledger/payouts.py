@@ -158,6 +158,7 @@ class Payouts:
                     "payment_intent": payout.payment_intent or paid.payment_intent,
                     "amount_minor": payout.amount_minor or paid.amount_minor,
                     "currency": payout.currency or paid.currency,
+                    "provider_ref": payout.provider_ref,
                 }
             )
             return card, PayoutStatus(payout.status)

@@ -250,4 +250,5 @@ def _fitting(pattern: re.Pattern[str], value: object) -> str | None:
 
 
 def _is_made_by(refund: Refund, payout: CardPayout) -> bool:
-    return (refund.refund_id, refund.attempt) == (payout.refund_id, str(payout.attempt))
+    is_known = payout.provider_ref is not None and refund.id == payout.provider_ref
+    return is_known or (refund.refund_id, refund.attempt) == (payout.refund_id, str(payout.attempt))
