@@ -11,7 +11,7 @@ from domain.refunds import WITHDRAWABLE, Rail, RefundStatus, StatusReason, Waiti
 from ledger import cases
 from ledger.database import Database
 from ledger.findings import open_finding
-from ledger.tables import Refund, Withdrawal
+from ledger.tables import Deposit, Refund, Withdrawal
 
 
 def end(
@@ -73,7 +73,7 @@ def hold_back(session: Session, database: Database, row: Refund, reason: StatusR
         database,
         kind=kind_of(reason),
         key=f"refund/{row.id}/{row.attempt}/held_back/{reason}",
-        evidence={"attempt": row.attempt, "rail": row.rail},
+        evidence=_whose(session, row),
         refund_id=row.id,
     )
 
@@ -92,9 +92,16 @@ def attend(
         database,
         kind=kind_of(reason),
         key=f"refund/{row.id}/{row.attempt}/{reason}",
-        evidence={"attempt": row.attempt, "rail": row.rail, **(evidence or {})},
+        evidence={**_whose(session, row), **(evidence or {})},
         refund_id=row.id,
     )
+
+
+def _whose(session: Session, row: Refund) -> dict[str, Any]:
+    """Name the payment by which a person finds the matter at the card processor, or on the chain."""
+    deposit = session.get(Deposit, row.deposit_id) if row.deposit_id is not None else None
+    payment = None if deposit is None else deposit.payment_intent or deposit.tx_hash
+    return {"attempt": row.attempt, "rail": row.rail, "deposit_id": row.deposit_id, "payment": payment}
 
 
 def stand_before_operator(session: Session, database: Database, row: Refund, reason: StatusReason) -> None:

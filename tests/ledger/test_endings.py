@@ -78,7 +78,8 @@ def test_an_open_dispute_keeps_the_hold_until_it_is_decided(
 
     assert (kept.reason, kept.is_ending) == (StatusReason.PAYOUT_DISPUTED, True)
     assert (scene.in_book(Book.SPENDABLE), scene.in_book(Book.HELD)) == (0, 2000)
-    assert "payout_disputed" in scene.findings()
+    (told,) = [it for it in scene.views.open_findings() if it["kind"] == "payout_disputed"]
+    assert told["evidence"] == {"attempt": 1, "rail": "card", "deposit_id": "dep", "payment": "pi_dep"}
     assert scene.read(refund).status == end
     assert scene.in_book(Book.SPENDABLE) == 2000
 
