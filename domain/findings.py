@@ -90,6 +90,7 @@ class Remedy(StrEnum):
     STOP_RAIL = "stop_rail"
     RAISE_LIMIT = "raise_limit"
     MEND_PROVIDER = "mend_provider"
+    MEND_HOOK = "mend_hook"
     ANSWER_DISPUTE = "answer_dispute"
     SETTLE_ACCOUNT = "settle_account"
     SEEK_MONEY = "seek_money"
@@ -154,6 +155,10 @@ ADVICE: Mapping[Remedy, Advice] = {
         "See whether the card processor, the node or our keys for them are at fault. Once it is mended look again, "
         "where that is offered; else the refund goes on by itself."
     ),
+    Remedy.MEND_HOOK: Advice(
+        "Remove the webhook endpoint that does not belong here at the card processor, or mend `REFUNDS_STRIPE_MODE`. No "
+        "refund waits for it; once closed, the same mode and account is counted and not told again."
+    ),
     Remedy.ANSWER_DISPUTE: Advice("Answer the dispute at the card processor; its end is seen by itself."),
     Remedy.SETTLE_ACCOUNT: Advice("Settle what is owed with the customer, or write it off, in billing."),
     Remedy.SEEK_MONEY: Advice("See where the money is, by the reference, and whether the deposit was paid twice."),
@@ -210,7 +215,7 @@ _REMEDIES: Mapping[FindingKind, tuple[Remedy, ...]] = {
     FindingKind.WALLET_PAUSED: (Remedy.SECURE_WALLET, Remedy.START_RAIL),
     FindingKind.WALLET_LOW: (Remedy.FUND_WALLET,),
     FindingKind.RAIL_STOP: (Remedy.START_RAIL,),
-    FindingKind.HOOK_MISDIRECTED: (Remedy.MEND_PROVIDER,),
+    FindingKind.HOOK_MISDIRECTED: (Remedy.MEND_HOOK,),
     FindingKind.FRAUD_WARNING: (Remedy.DECIDE,),
     FindingKind.BALANCE_SHORT: (Remedy.TOP_UP_BALANCE, Remedy.RETRY, Remedy.GIVE_UP),
     FindingKind.DEADLINE_HALF: _OVERDUE,

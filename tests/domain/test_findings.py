@@ -40,3 +40,10 @@ def test_what_is_offered_depends_on_where_the_refund_stands_now(status: RefundSt
 @pytest.mark.parametrize("status", [RefundStatus.PAYING, RefundStatus.CONFIRMING], ids=str)
 def test_overdue_payout_may_be_looked_at_by_waking_its_run(status: RefundStatus) -> None:
     assert remedies(FindingKind.OVERDUE_REMINDER, status) == (Remedy.WAKE_RUN, Remedy.CLOSE)
+
+
+def test_webhooks_of_somebody_else_are_mended_at_their_endpoint_and_move_no_refund() -> None:
+    offered = remedies(FindingKind.HOOK_MISDIRECTED)
+
+    assert offered == (Remedy.MEND_HOOK, Remedy.CLOSE)
+    assert ADVICE[Remedy.MEND_HOOK].call is None
