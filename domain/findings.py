@@ -272,6 +272,7 @@ _USED_IN: Mapping[Remedy, frozenset[RefundStatus]] = {
     Remedy.START_RAIL: _OPEN,
     Remedy.FUND_WALLET: _OPEN,
     Remedy.TOP_UP_BALANCE: _OPEN,
+    Remedy.ANSWER_DISPUTE: _OPEN,
 }
 
 

@@ -47,3 +47,10 @@ def test_webhooks_of_somebody_else_are_mended_at_their_endpoint_and_move_no_refu
 
     assert offered == (Remedy.MEND_HOOK, Remedy.CLOSE)
     assert ADVICE[Remedy.MEND_HOOK].call is None
+
+
+def test_a_dispute_is_not_to_be_answered_once_its_refund_has_ended() -> None:
+    assert Remedy.ANSWER_DISPUTE in remedies(FindingKind.PAYOUT_DISPUTED, RefundStatus.NEEDS_ATTENTION)
+    assert Remedy.ANSWER_DISPUTE in remedies(FindingKind.PAYOUT_DISPUTED, RefundStatus.AWAITING_APPROVAL)
+
+    assert remedies(FindingKind.PAYOUT_DISPUTED, RefundStatus.REFUNDED) == (Remedy.CLOSE,)
