@@ -156,8 +156,8 @@ ADVICE: Mapping[Remedy, Advice] = {
         "where that is offered; else the refund goes on by itself."
     ),
     Remedy.MEND_HOOK: Advice(
-        "Remove the webhook endpoint that does not belong here at the card processor, or mend `REFUNDS_STRIPE_MODE`. No "
-        "refund waits for it; once closed, the same mode and account is counted and not told again."
+        "Remove the webhook endpoint that does not belong here at the card processor, or mend `REFUNDS_STRIPE_MODE`. "
+        "No refund waits for it; once closed, the same mode and account is counted and not told again."
     ),
     Remedy.ANSWER_DISPUTE: Advice("Answer the dispute at the card processor; its end is seen by itself."),
     Remedy.SETTLE_ACCOUNT: Advice("Settle what is owed with the customer, or write it off, in billing."),
