@@ -26,13 +26,17 @@ def end(
 ) -> bool:
     """End a refund unpaid and return True; or keep it, and its hold, and return False.
 
-    A card payment can go back without us, by a dispute or by a refund outside. So what is held of one is given
-    back only by facts read just now: without facts nothing happens, an open dispute keeps the hold, a lost
-    one moves it to charged back, and a refund brings the case before an operator: somebody else's, or one of our
-    own that was taken for dead, or that a restored database has forgotten.
+    A card payment can go back without us, by a dispute or by a refund outside. So what is held of one is given back
+    only by facts read just now: without facts nothing happens, a payment that is not found any more and an open
+    dispute keep the hold, a lost one moves it to charged back, and a refund brings the case before an operator:
+    somebody else's, or one of our own that was taken for dead, or that a restored database has forgotten.
     """
     if row.rail == Rail.CARD and cases.active_hold(session, row.id) is not None:
         if not isinstance(facts, CardPayment):
+            return False
+        if not facts.found:
+            # It was there when its money was held: the key is of another account, or the processor is at fault.
+            keep(session, database, row, StatusReason.FACTS_UNAVAILABLE)
             return False
         if facts.dispute == Dispute.OPEN:
             keep(session, database, row, StatusReason.PAYOUT_DISPUTED)

@@ -83,19 +83,12 @@ def test_without_a_decision_nothing_begins(scene: Scene) -> None:
     assert scene.views.refund(refund)["payouts"] == []
 
 
-@pytest.mark.parametrize(
-    ("facts", "reason"),
-    [
-        pytest.param(CardPayment(found=False), StatusReason.SETTLED_FAILED, id="gone at the processor"),
-    ],
-)
-def test_what_no_longer_holds_ends_the_refund_and_frees_the_money(
-    scene: Scene, refund: str, facts: CardPayment, reason: StatusReason
-) -> None:
-    state = scene.begin(refund, facts)
+def test_a_payment_that_is_not_found_any_more_keeps_the_hold_and_waits(scene: Scene, refund: str) -> None:
+    state = scene.begin(refund, CardPayment(found=False))
 
-    assert (state.status, state.reason) == (RefundStatus.INELIGIBLE, reason)
-    assert (scene.in_book(Book.SPENDABLE), scene.hold_state(refund)) == (2000, "released")
+    assert (state.status, state.reason) == (RefundStatus.AWAITING_APPROVAL, StatusReason.FACTS_UNAVAILABLE)
+    assert (scene.in_book(Book.HELD), scene.findings()) == (2000, ["facts_unavailable"])
+    assert scene.begin(refund).status == RefundStatus.PAYING
 
 
 def test_a_refund_made_outside_keeps_the_hold_and_comes_before_an_operator(scene: Scene, refund: str) -> None:
