@@ -96,10 +96,13 @@ async def test_an_endpoint_that_goes_away_costs_time_and_never_a_second_nonce(ho
     refund = await approved(house, "dep_1")
     await house.wake(refund)
     await house.until(refund, PAYING)
+    await house.temporal.sleep(60)
+    (tx_hash,) = house.chain.sent
     house.chain.is_away = True
     await house.temporal.sleep(300)
 
-    house.chain.is_away, house.chain.mines_at_once = False, True
+    house.chain.is_away = False
+    house.chain.mine(tx_hash)
     await house.until(refund, REFUNDED)
 
     assert house.chain.nonces() == [0]
