@@ -43,7 +43,7 @@ class TicketBody(Body):
     """The help desk's reference."""
 
     system: TicketSystem
-    id: TypedIn
+    id: Identifier
     url: TicketUrl | None = None
 
 

@@ -10,7 +10,8 @@ from pydantic_core import PydanticCustomError
 
 DIGITS_MIN, DIGITS_MAX = 13, 19  # ISO/IEC 7812
 DIGITS_KEPT = 4  # the last ones, which receipts show as well: PCI DSS 3.4
-LONG_IDS = re.compile(r"[0-9]{17,19}")  # how many systems number their own rows
+# How many systems number their own rows, some with a word before it.
+LONG_IDS = re.compile(r"(?:[A-Za-z]{1,16}[-_:]?)?[0-9]{17,19}")
 
 # Where card numbers begin: 2 and 5 Mastercard and Maestro, 2 Mir, 3 Amex, Diners and JCB, 4 Visa, 6 Discover,
 # UnionPay, RuPay and Maestro. It keeps most timestamps and counters out, of which each tenth passes the check digit.
@@ -19,7 +20,7 @@ _RUN = re.compile(r"\d+(?:[\s\-\u2010-\u2015]{1,3}\d+)*")
 _GROUP = re.compile(r"\d+")
 # Made by machines, at random: each could hold a number by chance, and none was ever typed.
 _OPAQUE = re.compile(
-    r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b|0x[0-9a-f]{40,64}\b|sha256:[0-9a-f]{64}\b", re.I
+    r"(?<![0-9a-z])(?:[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|(?:0x)?[0-9a-f]{24,64})(?![0-9a-z])", re.I
 )
 
 Span = tuple[int, int]
@@ -48,7 +49,7 @@ def without_card_number(text: str) -> str:
 
 
 def own_id(text: str) -> str:
-    """Return an id of the caller's own system as it is: 17 to 19 digits, and nothing else, number their rows."""
+    """Return an id of the caller's own system as it is: `LONG_IDS` number their rows."""
     return text if LONG_IDS.fullmatch(text) else without_card_number(text)
 
 

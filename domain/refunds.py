@@ -25,7 +25,7 @@ from domain.errors import InvalidRequest
 
 TASK_QUEUE = "refunds"
 
-OWN_IDS = frozenset(["account.id", "deposit_id"])  # of the caller's own system, where rows may have long numbers
+OWN_IDS = frozenset(["ticket.id", "account.id", "deposit_id"])  # of systems where rows may have long numbers
 # A checkout session, an invoice, a refund, a customer, a setup intent, a payment method, a receipt's event.
 OTHER_STRIPE_ID = re.compile(r"(cs|in|re|pyr|cus|seti|pm|src|evt|txn|sub|plink)_", re.ASCII)
 
@@ -235,7 +235,7 @@ def _payment_of_another_name(value: Any) -> Any:
 NoCardNumber = AfterValidator(without_card_number)
 PlainId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(printable)]
 Identifier = Annotated[PlainId, AfterValidator(own_id)]
-TypedIn = Annotated[PlainId, NoCardNumber]  # what people type: a ticket's number, a username
+TypedIn = Annotated[PlainId, NoCardNumber]  # what people type: a username
 TicketSystem = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,31}$"), NoCardNumber]
 TicketUrl = Annotated[
     str, Field(max_length=2048, pattern=r"^https?://[^\s<>\"']+$"), AfterValidator(printable), NoCardNumber
@@ -257,7 +257,7 @@ class TicketRef(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     system: TicketSystem
-    id: TypedIn
+    id: Identifier
     url: TicketUrl | None = None
 
     def __str__(self) -> str:

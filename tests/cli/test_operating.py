@@ -4,6 +4,7 @@ import os
 import pty
 import subprocess
 import sys
+from hashlib import sha256
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.ledger.scene import PAID_CHAIN, SENDER, Scene
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """A name for the test's own account, deposit and ticket."""
-    return f"t{abs(hash(request.node.name))}"
+    return f"t{sha256(request.node.name.encode()).hexdigest()[:12]}"
 
 
 @pytest.fixture

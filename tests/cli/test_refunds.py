@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,7 +16,7 @@ from tests.ledger.scene import Scene
 @pytest.fixture
 def account(scene: Scene, request: pytest.FixtureRequest) -> str:
     """An account with one deposit, named after the test so that tests do not meet."""
-    name = f"acct-{abs(hash(request.node.name))}"
+    name = f"acct-{sha256(request.node.name.encode()).hexdigest()[:12]}"
     scene.account(name)
     scene.deposit(f"dep-{name}", account_id=name)
     return name
@@ -58,7 +59,7 @@ OTHER_CONTENT = {
 def test_known_ticket_that_asks_otherwise_is_refused_with_all_that_differs(
     shell: Shell, scene: Scene, changes: dict[str, tuple[str, str]], request: pytest.FixtureRequest
 ) -> None:
-    number = str(abs(hash(request.node.name)))
+    number = sha256(request.node.name.encode()).hexdigest()[:12]
     account = scene.account(f"acct-{number}")
     scene.deposit(f"d{number}", account_id=account)
     refund = scene.awaiting_approval(number, account={"id": account})

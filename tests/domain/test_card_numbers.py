@@ -4,7 +4,7 @@ import pytest
 
 from domain.card_numbers import field_with_card_number, holds_card_number, mask
 from domain.errors import InvalidRequest
-from domain.refunds import RefundRequest, parse_ticket
+from domain.refunds import OWN_IDS, RefundRequest, parse_ticket
 
 # The numbers that card schemes and processors publish for tests.
 NUMBERS = [
@@ -34,6 +34,8 @@ HARMLESS = [
     "0x" + "4242424242424242" * 4,
     "sha256:" + "4242424242424242" * 4,
     "42424242-4242-4242-8242-424242424242",
+    "acct_42424242424242424242424242424242",
+    "424242424242424242424242",
     "https://desk.example/tickets/4711?at=1732370400000",
 ]
 
@@ -69,13 +71,17 @@ def test_a_masked_number_shows_its_last_four_digits_and_is_none_any_more() -> No
         ({"made_up": [{"deep": "4242 4242 4242 4242"}]}, "made_up.deep"),
         ({"ticket": {"4242424242424242": 1}}, "ticket"),
         ({"account": {"id": "4242424242424242"}}, "account.id"),
-        ({"ticket": {"id": "6205500000000000004"}}, "ticket.id"),
+        ({"ticket": {"id": "6205500000000000004"}}, None),
+        ({"ticket": {"id": "6205500000000000004 "}}, "ticket.id"),
         ({"account": {"id": "6205500000000000004"}, "deposit_id": "6205500000000000004"}, None),
+        ({"account": {"id": "user_6205500000000000004"}, "deposit_id": "dep-6205500000000000004"}, None),
+        ({"account": {"id": "card 6205500000000000004"}}, "account.id"),
+        ({"account": {"id": "user_4242424242424242"}}, "account.id"),
         ({"account": {"username": "6205500000000000004"}}, "account.username"),
     ],
 )
 def test_the_field_is_named_and_never_the_number(raw: object, field: str | None) -> None:
-    assert field_with_card_number(raw, frozenset(["account.id", "deposit_id"])) == field
+    assert field_with_card_number(raw, OWN_IDS) == field
 
 
 def test_json_of_any_depth_is_looked_through() -> None:
