@@ -77,7 +77,7 @@ class Evidence:
     posts: Sequence[Post]
     """Every request for a refund that the proxy ever saw."""
     outside: frozenset[str]
-    """Payments that somebody else refunded."""
+    """Payments that somebody else refunded, or tried to: that refund may fail as any other."""
     retried: frozenset[tuple[str, str]]
     """The refund and attempt of every payout that an operator asked for anew."""
     told_early: Sequence[str]
@@ -101,6 +101,16 @@ class Evidence:
 
     def of(self, purse: Purse) -> list[Payback]:
         return self.ledger.get(purse.owner, [])
+
+    def live(self, purse: Purse) -> list[Payback]:
+        return [it for it in self.of(purse) if it.is_live]
+
+    def is_ours(self, payback: Payback) -> bool:
+        """Tell whether we made it: who refunds past us writes no refund of ours beside it."""
+        return bool(payback.refund_id) or payback.payment_intent not in self.outside
+
+    def is_paid_by_us(self, purse: Purse) -> bool:
+        return any(self.is_ours(it) for it in self.live(purse))
 
     def is_contested(self, purse: Purse) -> bool:
         return any(it not in SETTLED_DISPUTES for it in self.disputes.get(purse.owner, ()))
@@ -163,13 +173,13 @@ def is_paid_twice(paybacks: Sequence[Payback]) -> bool:
 
 def _judge_money(evidence: Evidence, record: Record, told: Judgement) -> None:
     purse = record.purse
-    live = [it for it in evidence.of(purse) if it.is_live]
+    live = evidence.live(purse)
     if len(live) > 1:
         told.twice += 1
         told.breaches.append(f"{purse.name} was paid back {len(live)} times: {', '.join(it.ref for it in live)}")
     elif live and live[0].amount != purse.amount:
         told.breaches.append(f"{purse.name} got {live[0].amount} for a payment of {purse.amount}")
-    elif live and purse.owner in evidence.outside:
+    elif live and not evidence.is_ours(live[0]):
         told.unpaid += 1  # by us
     elif live and record.is_due:
         told.paid_once += 1
@@ -189,7 +199,7 @@ def _judge_money(evidence: Evidence, record: Record, told: Judgement) -> None:
 def _judge_told(evidence: Evidence, record: Record, told: Judgement) -> None:
     """What is told as refunded is with the customer; what is paid is told, or lies before an operator."""
     purse, standings = record.purse, _told(evidence, record)
-    live = [it for it in evidence.of(purse) if it.is_live and purse.owner not in evidence.outside]
+    live = [it for it in evidence.live(purse) if evidence.is_ours(it)]
     name = f"{purse.name} ({_statuses(evidence, record)})"
     refunded = sum(it.status == "refunded" for it in standings)
     if refunded > 1:
@@ -211,7 +221,7 @@ def _judge_told(evidence: Evidence, record: Record, told: Judgement) -> None:
 def _judge_books(evidence: Evidence, record: Record, told: Judgement) -> None:
     purse, standings = record.purse, _told(evidence, record)
     books = {name: int(evidence.books[purse.account][name]) for name in BOOKS}
-    is_live = any(it.is_live for it in evidence.of(purse)) and purse.owner not in evidence.outside
+    is_live = evidence.is_paid_by_us(purse)
     is_attended = any(it.is_before_operator for it in standings)
     if sum(books.values()) != evidence.credit_minor or min(books.values()) < 0:
         told.breaches.append(f"the books of {purse.account} do not balance: {books}")

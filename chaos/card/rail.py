@@ -145,8 +145,9 @@ class CardRail:
         retried = frozenset(self._operators.retried)
         if is_paid_twice(paybacks) or judge_attempts(paybacks, late, retried) or self._bank.told_early:
             return True
-        unpaid = {it.purse.owner for it in records if it.is_told and not it.is_due} - self._bank.outside
-        return any(it.is_live and it.payment_intent in unpaid for it in paybacks)
+        unpaid = {it.purse.owner for it in records if it.is_told and not it.is_due}
+        by_us = (it for it in paybacks if it.refund_id or it.payment_intent not in self._bank.outside)
+        return any(it.is_live and it.payment_intent in unpaid for it in by_us)
 
     def come_to_rest(self, records: Sequence[Record]) -> None:
         """Keep what Stripe shows now."""

@@ -217,6 +217,36 @@ def test_a_payment_that_somebody_else_refunded_is_before_an_operator_and_paid_by
     assert judgement.breaches == []
 
 
+def after_outside_refund_failed(whole: Evidence) -> Evidence:
+    """The first payment was refunded past us, that refund failed, and ours was made and told as refunded."""
+    failed = Payback("re_8", "pi_0", 2000, "failed")
+    return dataclasses.replace(whole, **with_paybacks(failed)(whole), outside=frozenset(["pi_0"]))
+
+
+def test_a_payment_whose_refund_by_somebody_else_failed_is_paid_by_us_and_counted() -> None:
+    judgement = judge(after_outside_refund_failed(evidence()))
+
+    assert judgement.breaches == []
+    assert judgement.paid_once == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (with_books("acct_c0", books("held_minor")), "was told as refunded, and its books say"),
+        (with_told("rf_0", Told("rejected")), "was paid back by re_0, and nobody knows"),
+        (with_paybacks(payback(0, ref="re_9")), "c0 was paid back 2 times"),
+    ],
+    ids=["books", "unknown", "twice"],
+)
+def test_a_failed_refund_by_somebody_else_excuses_nothing_of_ours(change: Change, told: str) -> None:
+    whole = after_outside_refund_failed(evidence())
+
+    judgement = judge(dataclasses.replace(whole, **change(whole)))
+
+    assert [it for it in judgement.breaches if told in it], judgement.breaches
+
+
 def test_what_arrives_when_everybody_has_given_it_up_counts_as_paid_and_not_as_sent_twice() -> None:
     whole = evidence()
     late = payback(1, ref="re_9")
