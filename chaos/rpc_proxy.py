@@ -23,10 +23,9 @@ from aiohttp import web
 from chaos.rpc_faults import BLOCK, RATES, RECEIPT, SEND, SEND_RATES, Arm, Call, Fault, Faults
 from chaos.rpc_journal import RpcJournal
 from chaos.rpc_lies import KEPT_FROM_NODE, Lies, spoiled, told_instead
+from chaos.serving import Serving
 
-HOST = "127.0.0.1"
 HANG_SECONDS = 11.0  # longer than a client waits that wants to go on: ours gives up after ten
-UPSTREAM_SECONDS_MAX = 20.0
 BODY_BYTES_MAX = 4 * 2**20
 Json = dict[str, Any]
 
@@ -52,53 +51,27 @@ class RpcProxy:
         self.urls: list[str] = []
         self._lies = Lies(self.faults)
         self._attempts: Counter[tuple[int, str, str]] = Counter()
-        self._loop = asyncio.new_event_loop()
-        self._ending = asyncio.Event()
-        self._serving = threading.Event()
-        self._thread = threading.Thread(target=self._live, name="rpc-proxy", daemon=True)
+        self._serving = Serving("rpc proxy")
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._serving.wait()
-        if len(self.urls) != self._count:
-            raise OSError("the proxy could not listen")
+        self._serving.begin([self._endpoint(number) for number in range(self._count)])
+        self.urls = self._serving.urls
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.call_soon_threadsafe(self._ending.set)
-        self._thread.join()
+        self._serving.end()
 
     def arm(self, fault: Fault, **where: Any) -> None:
         """Let a fault happen to the next call that fits; see `Arm`."""
         self.faults.arm(Arm(fault, **where))
 
-    def _live(self) -> None:
-        try:
-            self._loop.run_until_complete(self._serve())
-        finally:
-            self._serving.set()
-            self._loop.close()
-
-    async def _serve(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=UPSTREAM_SECONDS_MAX)
-        runners = []
-        async with aiohttp.ClientSession(timeout=timeout) as self._http:
-            for number in range(self._count):
-                app = web.Application(client_max_size=BODY_BYTES_MAX)
-                app.add_routes([web.post("/", self._answer), web.route("*", "/_chaos/{command}", self._obey)])
-                app[_NUMBER] = number
-                runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-                await runner.setup()
-                site = web.TCPSite(runner, HOST, 0)
-                await site.start()
-                self.urls.append(f"http://{HOST}:{runner.addresses[0][1]}")
-                runners.append(runner)
-            self._serving.set()
-            await self._ending.wait()
-            for runner in runners:
-                await runner.cleanup()
+    def _endpoint(self, number: int) -> web.Application:
+        app = web.Application(client_max_size=BODY_BYTES_MAX)
+        app.add_routes([web.post("/", self._answer), web.route("*", "/_chaos/{command}", self._obey)])
+        app[_NUMBER] = number
+        return app
 
     # --- calls ---
 
@@ -168,7 +141,7 @@ class RpcProxy:
     async def _forward(self, question: Json) -> Json | None:
         """Ask the node itself; None where it is away."""
         try:
-            async with self._http.post(self._upstream, json=question) as answer:
+            async with self._serving.http.post(self._upstream, json=question) as answer:
                 return dict(await answer.json(content_type=None))
         except (aiohttp.ClientError, TimeoutError, ValueError):
             return None

@@ -5,7 +5,6 @@
 
 import asyncio
 import json
-import threading
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,12 +17,11 @@ from aiohttp import web
 
 from chaos.card.faults import ANSWERED_PLAINLY, KEPT_FROM_STRIPE, Call, Fault, Faults
 from chaos.card.journal import Journal, Post
+from chaos.serving import UPSTREAM_SECONDS_MAX, Serving
 
-HOST = "127.0.0.1"
 HANG_SECONDS = 6.0  # longer than the hasty workers of a run wait
 SLOW_SECONDS = 1.0
 LATE_SECONDS = 8.0  # by then whoever sent it has looked, and sent it anew
-UPSTREAM_SECONDS_MAX = 20.0
 BODY_BYTES_MAX = 2**20
 _OF_THE_CONNECTION = (
     "host",
@@ -49,24 +47,20 @@ class CardProxy:
         """What the objects of Stripe, whose ids are made anew in each run, are called by the seed."""
         self.url = ""
         self._attempts: Counter[tuple[str, str]] = Counter()
-        self._loop = asyncio.new_event_loop()
-        self._ending = asyncio.Event()
-        self._serving = threading.Event()
+        self._serving = Serving("card proxy", is_connection_kept=False)
         self._late: set[asyncio.Task[None]] = set()
-        self._thread = threading.Thread(target=self._live, name="card-proxy", daemon=True)
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._serving.wait()
-        if not self.url:
-            raise OSError("the proxy could not listen")
+        app = web.Application(client_max_size=BODY_BYTES_MAX)
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._serving.begin([app])
+        self.url = self._serving.urls[0]
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._loop.call_soon_threadsafe(self._ending.set)
-        self._thread.join()
+        self._serving.end()
 
     @property
     def is_calm(self) -> bool:
@@ -75,41 +69,15 @@ class CardProxy:
 
     def deliver_again(self, post: Post) -> tuple[int, str]:
         """Send a request for a refund once more, as whoever kept it could; return status and refund or error."""
-        future = asyncio.run_coroutine_threadsafe(
-            self._forward("POST", "/v1/refunds", post.headers, post.body.encode()), self._loop
+        answer = self._serving.run(
+            self._forward("POST", "/v1/refunds", post.headers, post.body.encode()), UPSTREAM_SECONDS_MAX
         )
-        answer = future.result(UPSTREAM_SECONDS_MAX)
         if answer is None:
             return 0, "no answer"
         told = _told(answer[2])
         return answer[0], str(told.get("id") or told.get("error", {}).get("code"))
 
     # --- serving ---
-
-    def _live(self) -> None:
-        try:
-            self._loop.run_until_complete(self._serve())
-        finally:
-            self._serving.set()
-            self._loop.close()
-
-    async def _serve(self) -> None:
-        timeout = aiohttp.ClientTimeout(total=UPSTREAM_SECONDS_MAX)
-        # Each request on a connection of its own: a client that repeats by itself would spoil the count.
-        connector = aiohttp.TCPConnector(force_close=True)
-        async with aiohttp.ClientSession(timeout=timeout, connector=connector, auto_decompress=True) as self._http:
-            app = web.Application(client_max_size=BODY_BYTES_MAX)
-            app.router.add_route("*", "/{path:.*}", self._answer)
-            runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-            await runner.setup()
-            site = web.TCPSite(runner, HOST, 0)
-            await site.start()
-            self.url = f"http://{HOST}:{runner.addresses[0][1]}"
-            self._serving.set()
-            await self._ending.wait()
-            for task in self._late:
-                task.cancel()
-            await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -173,7 +141,7 @@ class CardProxy:
         if post is not None:
             post.was_delivered = True
         try:
-            async with self._http.request(
+            async with self._serving.http.request(
                 method, self._upstream + path, headers=_passed_on(headers), data=body
             ) as answer:
                 content = await answer.read()

@@ -77,7 +77,7 @@ def test_an_event_that_is_faster_than_the_answer_makes_no_second_refund(ward: Wa
     refund = ward.asked()
     ward.fault("hang_after", seconds=4)
     ward.city.decide(refund)
-    until(ward.city.is_hanging, "the request to be under way")
+    until(ward.city.are_faults_spent, "the request to be under way")
     until_delivered(ward)
 
     ward.assert_paid(refund, posts=1)

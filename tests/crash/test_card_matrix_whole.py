@@ -83,7 +83,7 @@ class TestRequest:
         ward.city.decide(refund)
 
         ward.assert_paid(refund)
-        assert ward.city.is_hanging(), "every fault has found its call, and none is left for the next refund"
+        assert ward.city.are_faults_spent(), "every fault has found its call, and none is left for the next refund"
 
     @pytest.mark.parametrize("fault", ["401", "403"])
     def test_a_key_that_is_not_accepted_fails_nothing_and_is_paid_once_it_is_mended(
@@ -135,7 +135,7 @@ class TestProcess:
         refund = ward.asked()
         ward.fault(fault)
         ward.city.decide(refund)
-        until(ward.city.is_hanging, "the request to be under way")
+        until(ward.city.are_faults_spent, "the request to be under way")
 
         ward.temporal.kill()
         ward.until_made(refund)
@@ -147,7 +147,7 @@ class TestProcess:
         refund = ward.asked()
         ward.fault("hang_after", seconds=5)
         ward.city.decide(refund)
-        until(ward.city.is_hanging, "the request to be under way")
+        until(ward.city.are_faults_spent, "the request to be under way")
         ward.kill_workers()
         ward.until_made(refund)
         ward.pass_hours(72)
@@ -189,7 +189,7 @@ class TestStripesState:
         refund = ward.asked()
         ward.fault("hang_before", seconds=BETWEEN_SECONDS)  # it is carried out at the end of the wait
         ward.city.decide(refund)
-        until(ward.city.is_hanging, "the request to be under way")
+        until(ward.city.are_faults_spent, "the request to be under way")
         happens(ward, refund)
 
         # Stripe takes a refund while a bank only inquires: it is paid, and the dispute is seen by the next look.
@@ -278,7 +278,7 @@ class TestOneRail:
         refund = ward.asked()
         ward.fault("hang_after", seconds=4)
         ward.city.decide(refund)
-        until(ward.city.is_hanging, "the request to be under way")
+        until(ward.city.are_faults_spent, "the request to be under way")
 
         for action in ("paid_outside", "retry", "give_up"):
             body = {"resolution_id": ward.city.name("resolution"), "action": action, "reason": "a test"}

@@ -227,7 +227,7 @@ class City(Town):
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             return dict(json.load(answer))
 
-    def is_hanging(self) -> bool:
+    def are_faults_spent(self) -> bool:
         """Tell whether every armed fault has found its call."""
         return not self.simulator("state")["faults"]
 

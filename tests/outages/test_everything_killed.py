@@ -156,7 +156,7 @@ def _leave_under_way(city: City, cases: Cases) -> None:
         fault = {"method": "POST", "path_prefix": "/v1/refunds", "kind": kind, "hang_seconds": HANG_SECONDS}
         city.simulator("faults", fault)
         city.decide(refund)
-        until(city.is_hanging, "the refund to be asked for at Stripe")
+        until(city.are_faults_spent, "the refund to be asked for at Stripe")
         city.stands(refund, "paying")
     city.decide(cases.refunds["crypto paying"])
     until(lambda: _pending_nonce(city) == nonce + 2, "the second payout to be in the node's pool")

@@ -39,7 +39,7 @@ def test_callers_of_a_locked_database_are_told_to_try_again_and_steps_are_repeat
     city.stands(refund, "awaiting_approval")
     city.simulator("faults", {"method": "GET", "path_prefix": "/v1/", "kind": "hang_before", "hang_seconds": 1})
     city.decide(refund)
-    until(city.is_hanging, "the last check to be under way")
+    until(city.are_faults_spent, "the last check to be under way")
     lock = SqliteLock(database)
     lock.take()
 
@@ -76,7 +76,7 @@ def test_card_refund_is_made_once_though_the_processor_dies_on_it(
     fault = {"method": "POST", "path_prefix": "/v1/refunds", "kind": kind, "hang_seconds": 60}
     city.simulator("faults", fault)
     city.decide(refund)
-    until(city.is_hanging, "the refund to be asked for")
+    until(city.are_faults_spent, "the refund to be asked for")
     assert len(city.stripe_refunds(purse)) == (1 if kind == "hang_after" else 0)
 
     pid = stack.info["pids"]["stripe"]

@@ -57,7 +57,7 @@ def test_refunds_on_both_rails_outlive_the_death_of_the_database(
     city.simulator("faults", hang)
     for refund in refunds:
         city.decide(refund)
-    until(city.is_hanging, "the refund to be asked for at Stripe")
+    until(city.are_faults_spent, "the refund to be asked for at Stripe")
 
     ended_at = postgres.end(number)
     answers = [
@@ -92,7 +92,7 @@ def test_a_connection_cut_inside_a_database_transaction_writes_nothing_and_is_re
     city.stands(refund, "awaiting_approval")
     city.simulator("faults", {"method": "GET", "path_prefix": "/v1/", "kind": "hang_before", "hang_seconds": 1})
     city.decide(refund)
-    until(city.is_hanging, "the last check to be under way")
+    until(city.are_faults_spent, "the last check to be under way")
     answers: list[httpx2.Response] = []
 
     with postgres.admin.connect() as admin, postgres.admin.connect() as watching:

@@ -91,10 +91,10 @@ def test_refunds_go_on_from_their_rows_where_temporal_lost_every_history(
     city.stands(refunds["crypto"], "confirming")
     city.simulator("faults", {"method": "POST", "path_prefix": "/v1/refunds", **hang})
     city.decide(refunds["paying"])
-    until(city.is_hanging, "the refund to be asked for at Stripe")
+    until(city.are_faults_spent, "the refund to be asked for at Stripe")
     city.simulator("faults", {"method": "GET", "path_prefix": "/v1/payment_intents", **hang})
     refunds["checking"] = city.ask(purses["checking"])
-    until(city.is_hanging, "the payment to be read")
+    until(city.are_faults_spent, "the payment to be read")
 
     temporal.kill()
     temporal.forget()
