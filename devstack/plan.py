@@ -26,7 +26,6 @@ from gateways.evm.settings import load_chains
 from gateways.stripe.webhooks import EVENT_TYPES
 
 ROOT = Path(__file__).resolve().parent.parent
-SERVICE_READY_SECONDS_MAX = 60.0  # most of it is loading code, which takes its time where many stacks start at once
 WALLET_FEE_WEI_CAP = 500 * 10**9  # for each unit of gas; far above what a local chain asks
 
 SIMULATOR_REQUESTS_PER_SECOND = "100"  # nobody else asks it, and a demo is not to wait
@@ -249,7 +248,6 @@ class Plan:
             command=_python("cli.main", "serve"),
             environment=_without({**self._service, **own}, _FOR_CLIENTS + _FOR_THE_WORKER),
             is_ready=answers(self._http, f"{api}/readyz"),
-            ready_seconds_max=SERVICE_READY_SECONDS_MAX,
             ports=(port,),
         )
 
@@ -261,7 +259,6 @@ class Plan:
             command=_python("cli.main", "worker"),
             environment=_without({**self._service, **own}, _FOR_CLIENTS + _FOR_THE_API),
             is_ready=temporal.is_polled_by,
-            ready_seconds_max=SERVICE_READY_SECONDS_MAX,
             ports=(port,),
         )
 

@@ -49,7 +49,8 @@ class Program:
     """Mends what an earlier process left broken."""
     beside: Callable[[], Coroutine[Any, Any, None]] | None = None
     """Goes on as long as the process lives."""
-    ready_seconds_max: float = 30.0
+    ready_seconds_max: float = 60.0
+    """Most of it is loading code, which takes its time where many stacks start at once."""
     stop_seconds_max: float = 10.0
 
 
