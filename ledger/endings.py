@@ -1,17 +1,21 @@
-"""How a refund ends unpaid: a hold is given back only when fresh facts show that the money is still with us."""
+"""How a refund ends unpaid: a hold is given back only when what is known now shows that the money is still with us."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.findings import FindingKind, kind_of
 from domain.payments import CardPayment, Dispute, PaymentFacts
 from domain.refunds import WITHDRAWABLE, Rail, RefundStatus, StatusReason, WaitingFor
-from ledger import cases
+from ledger import cancelling, cases
 from ledger.database import Database
 from ledger.findings import open_finding
-from ledger.tables import Deposit, Refund, Withdrawal
+from ledger.tables import Deposit, Finding, Refund, Withdrawal
+
+# How money of a refund is found that has left although no payout of it counts as paid.
+FOUND_PAID = (FindingKind.PAID_NOT_BOOKED, FindingKind.PAID_TWICE, FindingKind.DEAD_PAYOUT_MOVED)
 
 
 def end(
@@ -26,29 +30,69 @@ def end(
 ) -> bool:
     """End a refund unpaid and return True; or keep it, and its hold, and return False.
 
-    A card payment can go back without us, by a dispute or by a refund outside. So what is held of one is given back
-    only by facts read just now: without facts nothing happens, a payment that is not found any more and an open
-    dispute keep the hold, a lost one moves it to charged back, and a refund brings the case before an operator:
-    somebody else's, or one of our own that was taken for dead, or that a restored database has forgotten.
+    What is held of a card payment is given back only by facts read just now, and what is held of a chain payment only
+    while no earlier attempt may still pay, or was found to have paid.
     """
-    if row.rail == Rail.CARD and cases.active_hold(session, row.id) is not None:
-        if not isinstance(facts, CardPayment):
+    if cases.active_hold(session, row.id) is not None:
+        if row.rail == Rail.CRYPTO and not _is_releasable_on_chain(session, database, row):
             return False
-        if not facts.found:
-            # It was there when its money was held: the key is of another account, or the processor is at fault.
-            keep(session, database, row, StatusReason.FACTS_UNAVAILABLE)
-            return False
-        if facts.dispute == Dispute.OPEN:
-            keep(session, database, row, StatusReason.PAYOUT_DISPUTED)
-            return False
-        if facts.dispute == Dispute.LOST:
-            cases.charge_back_hold(session, database, row)
-        elif facts.refunded_minor + facts.own_refunded_minor > 0:
-            went_back = {"refunded_minor": facts.refunded_minor, "own_refunded_minor": facts.own_refunded_minor}
-            attend(session, database, row, StatusReason.REFUNDED_OUTSIDE, went_back)
+        if row.rail == Rail.CARD and not _is_releasable_by_card(session, database, row, facts):
             return False
     cases.end_unpaid(session, database, row, status, reason, actor=actor)
     return True
+
+
+def _is_releasable_by_card(session: Session, database: Database, row: Refund, facts: PaymentFacts | None) -> bool:
+    """Tell whether a card payment is still with us, or its loss is booked; else let the refund wait.
+
+    It can go back without us, by a dispute or by a refund outside. So without facts nothing happens, a payment that
+    is not found any more and an open dispute keep the hold, a lost one moves it to charged back, and a refund brings
+    the case before an operator: somebody else's, or one of our own that was taken for dead, or that a restored
+    database has forgotten.
+    """
+    if not isinstance(facts, CardPayment):
+        return False
+    if not facts.found:
+        # It was there when its money was held: the key is of another account, or the processor is at fault.
+        keep(session, database, row, StatusReason.FACTS_UNAVAILABLE)
+        return False
+    if facts.dispute == Dispute.OPEN:
+        keep(session, database, row, StatusReason.PAYOUT_DISPUTED)
+        return False
+    if facts.dispute == Dispute.LOST:
+        cases.charge_back_hold(session, database, row)
+    elif facts.refunded_minor + facts.own_refunded_minor > 0:
+        went_back = {"refunded_minor": facts.refunded_minor, "own_refunded_minor": facts.own_refunded_minor}
+        attend(session, database, row, StatusReason.REFUNDED_OUTSIDE, went_back)
+        return False
+    return True
+
+
+def _is_releasable_on_chain(session: Session, database: Database, row: Refund) -> bool:
+    """Tell whether nothing of a chain refund has left the wallet, or can; else let the refund wait.
+
+    An earlier attempt whose final block is gone may still pay until its nonce is closed. What was found paid, by an
+    attempt that counts as dead or by one that a restored database has forgotten, is for a person.
+    """
+    paid = found_paid(session, row.id)
+    if paid is not None:
+        attend(session, database, row, StatusReason.REFUNDED_OUTSIDE, {"finding": paid})
+        return False
+    nonce = cancelling.open_nonce(session, row.id)
+    if nonce is not None:
+        keep(session, database, row, StatusReason.PAYOUT_REORGED)
+    return nonce is None
+
+
+def found_paid(session: Session, refund_id: str) -> int | None:
+    """Return an open finding that says that this refund was paid after all, or None.
+
+    A reconciliation found it, or a dead attempt left its final block and paid in another.
+    """
+    found = select(Finding.id).where(
+        Finding.refund_id == refund_id, Finding.kind.in_(FOUND_PAID), Finding.closed_at.is_(None)
+    )
+    return session.scalar(found.limit(1))
 
 
 def is_withdrawn(session: Session, row: Refund) -> bool:

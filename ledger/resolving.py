@@ -10,8 +10,9 @@ from domain.decisions import ResolutionAction
 from domain.errors import Conflict
 from domain.findings import FindingKind
 from domain.payouts import MAY_STILL_LAND, PAID
-from domain.refunds import StatusReason
+from domain.refunds import Rail, StatusReason
 from ledger import cancelling
+from ledger.endings import found_paid
 from ledger.tables import Finding, Payout, Refund
 
 
@@ -26,21 +27,23 @@ def require_dead(session: Session, row: Refund, action: ResolutionAction) -> Non
         )
     cancelling.require_no_open_nonce(session, row)
     if action in (ResolutionAction.RETRY, ResolutionAction.GIVE_UP):
-        _require_nothing_moved(session, row)
+        _require_nothing_moved(session, row, action)
     if action == ResolutionAction.PAID_OUTSIDE:
         _require_uncontested(row, payout)
 
 
-def _require_nothing_moved(session: Session, row: Refund) -> None:
-    """Refuse to pay again, or to give the hold back, while a dead payout is known to have moved money after all."""
+def _require_nothing_moved(session: Session, row: Refund, action: ResolutionAction) -> None:
+    """Refuse to pay again, or to give the hold back, while money of this refund is known to have moved after all."""
     moved = select(Finding.id).where(
         Finding.refund_id == row.id, Finding.kind == FindingKind.DEAD_PAYOUT_MOVED, Finding.closed_at.is_(None)
     )
     finding = session.scalar(moved.limit(1))
+    if action == ResolutionAction.GIVE_UP and row.rail == Rail.CRYPTO:
+        finding = found_paid(session, row.id)  # no fresh facts of a chain could show it, as they do of a card payment
     if finding is not None:
         raise Conflict(
-            f"Finding {finding} says that a dead payout of this refund moved money after all: where it arrived, "
-            "only paid_outside, with its reference as evidence, is true; where it did not, close the finding first.",
+            f"Finding {finding} says that money of this refund moved after all: where it arrived, only paid_outside, "
+            "with its reference as evidence, is true; where it did not, close the finding first.",
             field="action",
             rule="no_moved_payout",
         )

@@ -13,12 +13,13 @@ from domain.refunds import StatusReason
 from domain.transfers import Outgoing, SignedTransfer, Transfer, TransferTerms, WalletView
 from ledger import cancelling, cases, limits, wallets
 from ledger.database import Database
+from ledger.endings import found_paid
 from ledger.findings import open_finding
 from ledger.limits import Spending
 from ledger.outbox import NO_LIMITS, outgoing_of, transactions_of
 from ledger.payouts import may_leave
 from ledger.settling import settle
-from ledger.tables import ChainTransaction, Finding, Payout, Refund, Wallet
+from ledger.tables import ChainTransaction, Payout, Refund, Wallet
 
 
 class Signing:
@@ -78,7 +79,7 @@ class Signing:
         """Tell whether the refund may still be paid at all; one that was paid already is refused here."""
         if cancelling.open_nonce(session, row.id) is not None:
             return False  # an earlier attempt left its block: its bytes might still pay
-        if _is_found_paid(session, row.id):
+        if found_paid(session, row.id) is not None:
             refused = PayoutOutcome(
                 status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED, detail="found paid already"
             )
@@ -201,19 +202,6 @@ def _is_used_by_others(wallet: Wallet, view: WalletView) -> bool:
     Ours would be lost among them. Once they are final the wallet pauses; until then it only waits.
     """
     return max(view.nonce_latest, view.nonce_pending) > wallet.next_nonce
-
-
-def _is_found_paid(session: Session, refund_id: str) -> bool:
-    """Tell whether this refund was seen paid: by a reconciliation, or by an earlier attempt that moved after all.
-
-    A dead attempt may leave its final block while the next one waits for its nonce, and pay in another.
-    """
-    found = select(Finding.id).where(
-        Finding.refund_id == refund_id,
-        Finding.kind.in_([FindingKind.PAID_NOT_BOOKED, FindingKind.PAID_TWICE, FindingKind.DEAD_PAYOUT_MOVED]),
-        Finding.closed_at.is_(None),
-    )
-    return session.scalar(found.limit(1)) is not None
 
 
 def _is_line_full(session: Session, wallet: Wallet) -> bool:

@@ -19,6 +19,7 @@ HELD_BACK = frozenset(
         StatusReason.PAYMENT_UNSETTLED,
         StatusReason.PAYOUT_DISPUTED,
         StatusReason.FACTS_UNAVAILABLE,
+        StatusReason.PAYOUT_REORGED,
     ]
 )
 ANSWERED = UNPAID_ENDS | {RefundStatus.AWAITING_OWNERSHIP, RefundStatus.REFUNDED}
