@@ -31,7 +31,7 @@ def require_cancelable(session: Session, row: Refund, payout: Payout | None) -> 
 
 def require_no_open_nonce(session: Session, row: Refund) -> None:
     """Refuse what would pay again, or give the hold back, while a dead payout is in no block any more."""
-    nonce = open_nonce(session, row.id)
+    nonce = open_nonce(session, row)
     if nonce is not None:
         raise Conflict(
             f"Nonce {nonce} of a dead payout is in no block any more, so it might still pay until it is closed.",
@@ -40,10 +40,10 @@ def require_no_open_nonce(session: Session, row: Refund) -> None:
         )
 
 
-def open_nonce(session: Session, refund_id: str) -> int | None:
-    """Return a nonce of this refund's payouts that no block holds, or None."""
+def open_nonce(session: Session, row: Refund) -> int | None:
+    """Return a nonce of its deposit's payouts that no block holds, or None; another ticket may have made them."""
     unmined = select(Payout.nonce).where(
-        Payout.refund_id == refund_id,
+        Payout.deposit_id == row.deposit_id,
         Payout.nonce.is_not(None),
         Payout.block_number.is_(None),
         Payout.is_buried.is_(False),

@@ -74,23 +74,25 @@ def _is_releasable_on_chain(session: Session, database: Database, row: Refund) -
     An earlier attempt whose final block is gone may still pay until its nonce is closed. What was found paid, by an
     attempt that counts as dead or by one that a restored database has forgotten, is for a person.
     """
-    paid = found_paid(session, row.id)
+    paid = found_paid(session, row)
     if paid is not None:
         attend(session, database, row, StatusReason.REFUNDED_OUTSIDE, {"finding": paid})
         return False
-    nonce = cancelling.open_nonce(session, row.id)
+    nonce = cancelling.open_nonce(session, row)
     if nonce is not None:
         keep(session, database, row, StatusReason.PAYOUT_REORGED)
     return nonce is None
 
 
-def found_paid(session: Session, refund_id: str) -> int | None:
-    """Return an open finding that says that this refund was paid after all, or None.
+def found_paid(session: Session, row: Refund) -> int | None:
+    """Return an open finding that says that a refund of this deposit was paid after all, or None.
 
-    A reconciliation found it, or a dead attempt left its final block and paid in another.
+    A reconciliation found it, or a dead attempt left its final block and paid in another. Which ticket asked for it
+    counts for nothing: a deposit is paid back once.
     """
+    of_deposit = select(Refund.id).where((Refund.id == row.id) | (Refund.deposit_id == row.deposit_id))
     found = select(Finding.id).where(
-        Finding.refund_id == refund_id, Finding.kind.in_(FOUND_PAID), Finding.closed_at.is_(None)
+        Finding.refund_id.in_(of_deposit), Finding.kind.in_(FOUND_PAID), Finding.closed_at.is_(None)
     )
     return session.scalar(found.limit(1))
 

@@ -116,7 +116,7 @@ class Outbox:
     def held_by_nonces(self, queued: QueuedPayout, view: WalletView) -> str | None:
         """Say which count of nonces keeps a payout from being signed, or None where it is something else."""
         with self._database.read() as session:
-            earlier = cancelling.open_nonce(session, queued.refund_id)
+            earlier = cancelling.open_nonce(session, cases.get(session, queued.refund_id))
             if earlier is not None:
                 return f"nonce {earlier} of an earlier attempt is in no block and not closed"
             wallet = session.get(Wallet, (queued.outgoing.chain_id, queued.outgoing.wallet))

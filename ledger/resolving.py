@@ -39,7 +39,7 @@ def _require_nothing_moved(session: Session, row: Refund, action: ResolutionActi
     )
     finding = session.scalar(moved.limit(1))
     if action == ResolutionAction.GIVE_UP and row.rail == Rail.CRYPTO:
-        finding = found_paid(session, row.id)  # no fresh facts of a chain could show it, as they do of a card payment
+        finding = found_paid(session, row)  # no fresh facts of a chain could show it, as they do of a card payment
     if finding is not None:
         raise Conflict(
             f"Finding {finding} says that money of this refund moved after all: where it arrived, only paid_outside, "

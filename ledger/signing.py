@@ -77,9 +77,9 @@ class Signing:
 
     def _may_leave(self, session: Session, row: Refund, payout: Payout) -> bool:
         """Tell whether the refund may still be paid at all; one that was paid already is refused here."""
-        if cancelling.open_nonce(session, row.id) is not None:
+        if cancelling.open_nonce(session, row) is not None:
             return False  # an earlier attempt left its block: its bytes might still pay
-        if found_paid(session, row.id) is not None:
+        if found_paid(session, row) is not None:
             refused = PayoutOutcome(
                 status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED, detail="found paid already"
             )

@@ -9,7 +9,6 @@ from domain.decisions import ResolutionAction
 from domain.errors import Conflict
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus
-from ledger.findings import Findings
 from tests.activities.line import Line
 from tests.activities.test_pauses import start
 from tests.activities.test_restored import Backup, reconcile
@@ -122,3 +121,58 @@ def test_giving_up_what_a_reconciliation_found_paid_is_refused(line: Line, forgo
         line.house.resolve(forgotten, ResolutionAction.GIVE_UP)
 
     assert line.house.books()["held"] == 2000
+
+
+@pytest.fixture
+def given_up(line: Line) -> str:
+    """A refund that a person gave up after its payout had reverted, in a block that may still be left."""
+    refund = line.queue()
+    line.turn()
+    line.chain.mines_without_moving = True
+    line.chain.mine(line.hashes(refund)[0], is_buried=False)
+    line.turn()
+    line.house.resolve(refund, ResolutionAction.GIVE_UP)
+    line.steps.read_records(refund)
+    assert line.house.see(refund)["status"] == RefundStatus.REJECTED
+    line.chain.mines_without_moving = False
+    return refund
+
+
+def queued_anew(line: Line) -> str:
+    """Bring another ticket's refund of the same deposit to its queued payout."""
+    refund = line.house.accept("again", rail="crypto", deposit_id="dep_1")
+    line.steps.check(refund)
+    line.house.approve(refund)
+    line.steps.begin(refund)
+    assert line.status(refund)[2] == PayoutStatus.QUEUED
+    return refund
+
+
+def test_another_ticket_is_not_paid_while_a_payout_of_its_deposit_is_in_no_block(line: Line, given_up: str) -> None:
+    (old,) = line.hashes(given_up)
+    line.chain.reorg(old)
+    line.turn()
+    again = queued_anew(line)
+
+    line.turn()
+    line.turn()
+    assert line.nonce(again) is None
+    line.chain.mine(line.hashes(given_up)[-1])
+    line.turn()
+
+    line.turn()
+    assert line.nonce(again) == 1
+
+
+def test_another_ticket_is_not_paid_once_a_dead_payout_of_its_deposit_moved(line: Line, given_up: str) -> None:
+    again = queued_anew(line)
+    (old,) = line.hashes(given_up)
+    line.chain.reorg(old)
+    line.chain.mine(old)
+
+    line.turn()
+    line.turn()
+
+    assert "dead_payout_moved" in line.house.findings()
+    assert line.stored(again) == []
+    assert line.status(again)[:2] == (RefundStatus.NEEDS_ATTENTION, "payout_refused")
