@@ -41,6 +41,7 @@ from domain.transfers import WalletView
 
 PAYOUTS_PER_PAGE = 200
 STRAYS_MAX = 50  # each takes some dozen calls to find; a wallet that is used elsewhere shows long before
+STRAYS_LISTED_MAX = 100_000
 
 
 class CardBooks(Protocol):
@@ -81,6 +82,8 @@ class Booked(Protocol):
     def watch_wallet(self, chain_id: int, wallet: str, view: WalletView) -> None: ...
 
     def stray_nonces(self, chain_id: int, wallet: str, below: int, limit: int) -> list[int]: ...
+
+    def known_strays(self, chain_id: int, wallet: str) -> dict[int, Difference]: ...
 
     def likely(
         self, chain_id: int, to: str | None, asset: str, amount_base_units: int
@@ -217,15 +220,29 @@ class BooksActivities:
         return report.model_copy(update={"next_nonce": None if is_last else payouts[-1].nonce})
 
     def _judge_strays(self, chain: ChainBooks, chain_id: int, wallet: str, below: int) -> list[Judgement]:
+        """Judge what left the wallet under foreign nonces: first what nobody has asked about, then what has no name.
+
+        What is known of the others is said again, so that nobody takes it for gone.
+        """
+        strays = self._booked.stray_nonces(chain_id, wallet, below, STRAYS_LISTED_MAX)
+        found = self._booked.known_strays(chain_id, wallet)
+        known = {nonce: found[nonce] for nonce in strays if nonce in found}
+        taken = {it.refund_id for it in known.values()}
+        unnamed = [nonce for nonce, it in known.items() if it.refund_id is None]
         judged: list[Judgement] = []
-        for nonce in self._booked.stray_nonces(chain_id, wallet, below, STRAYS_MAX):
+        for nonce in [*(it for it in strays if it not in known), *unnamed][:STRAYS_MAX]:
             transfer = chain.find_transfer(nonce)
             moved = transfer is not None and transfer.succeeded
             likely: tuple[LikelyRefund, ...] = ()
             if transfer is not None and moved:
                 likely = self._booked.likely(chain_id, transfer.to, transfer.asset, transfer.amount_base_units)
-            judged.append(judge_stray_transfer(chain_id, wallet, nonce, transfer, likely))
-        return judged
+            # Two payments of one amount to one receiver are those of two refunds, and each must keep its own.
+            free = tuple(it for it in likely if it.is_paid or it.refund_id not in taken)
+            difference = judge_stray_transfer(chain_id, wallet, nonce, transfer, free)
+            taken.add(difference.refund_id)
+            judged.append(difference)
+            known.pop(nonce, None)
+        return [*judged, *known.values()]
 
     def _judge_chain_payout(
         self, chain: ChainBooks, payout: BookedPayout, nonce_finalized: int, moment: Moment

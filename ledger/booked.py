@@ -7,14 +7,22 @@ from itertools import groupby
 from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.orm import Session
 
-from domain.differences import BookedDeposit, BookedPayout, BookedRefund, Judgement, LikelyRefund, Moment
+from domain.differences import (
+    BookedDeposit,
+    BookedPayout,
+    BookedRefund,
+    Difference,
+    Judgement,
+    LikelyRefund,
+    Moment,
+)
 from domain.money import NATIVE
 from domain.payouts import MAY_STILL_LAND, PAID, PayoutStatus
 from domain.policy import Policy
 from domain.reconciliation import compare_books, compare_hold, compare_progress, patience
 from domain.refunds import END_STATES, RefundStatus, WaitingFor
 from domain.transfers import WalletView
-from ledger import wallets
+from ledger import strays, wallets
 from ledger.database import Database
 from ledger.tables import ChainTransaction, Deposit, Hold, Payout, Posting, Refund, Wallet
 
@@ -87,44 +95,17 @@ class Booked:
     def stray_nonces(self, chain_id: int, wallet: str, below: int, limit: int) -> list[int]:
         """List the nonces that the wallet has used and that no payout of ours has, lowest first."""
         with self._database.read() as session:
-            known = session.get(Wallet, (chain_id, wallet))
-            if known is None:
-                return []  # its settings name a first nonce that the chain has not reached
-            ours = session.scalars(
-                select(Payout.nonce)
-                .where(Payout.chain_id == chain_id, Payout.wallet == wallet, Payout.nonce < below)
-                .order_by(Payout.nonce)
-            ).yield_per(1000)
-            strays: list[int] = []
-            expected = known.first_nonce
-            for nonce in (*ours, below):
-                strays += range(expected, min(nonce or 0, expected + limit - len(strays)))
-                expected = max(expected, (nonce or 0) + 1)
-            return strays[:limit]
+            return strays.stray_nonces(session, chain_id, wallet, below, limit)
+
+    def known_strays(self, chain_id: int, wallet: str) -> dict[int, Difference]:
+        """Return what earlier reconciliations found of such nonces, by nonce."""
+        with self._database.read() as session:
+            return strays.known_strays(session, chain_id, wallet)
 
     def likely(self, chain_id: int, to: str | None, asset: str, amount_base_units: int) -> tuple[LikelyRefund, ...]:
-        """Find the refunds to this receiver of this asset and amount, newest first: one may be what was paid."""
-        query = (
-            select(Refund)
-            .join(Deposit, Deposit.id == Refund.deposit_id)
-            .where(
-                Deposit.chain_id == chain_id,
-                Deposit.asset == asset,
-                Deposit.amount_base_units == amount_base_units,
-            )
-            .order_by(Refund.created_at.desc())
-            .limit(1000)
-        )
+        """Find the refunds to this receiver of this asset and amount, the likeliest first."""
         with self._database.read() as session:
-            rows = [row for row in session.scalars(query) if row.verdict and row.verdict.get("destination") == to]
-            return tuple(
-                LikelyRefund(
-                    refund_id=row.id,
-                    deposit_id=row.deposit_id or "",
-                    is_paid=row.status == RefundStatus.REFUNDED,
-                )
-                for row in rows
-            )
+            return strays.likely_refunds(session, chain_id, to, asset, amount_base_units)
 
     def judge_refunds(self, moment: Moment) -> list[Judgement]:
         """Judge holds and progress of every refund that could be amiss; the rest is left out by the query."""

@@ -3,17 +3,14 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from domain.differences import DifferenceKind
 from domain.errors import Conflict
 from domain.findings import FindingKind
 from domain.payouts import PayoutStatus
 from ledger import wallets
 from ledger.database import Database
 from ledger.findings import close_finding
+from ledger.strays import STRAY_KINDS
 from ledger.tables import Finding, Payout, Wallet
-
-# How a reconciliation calls a chain transaction of the wallet that no payout of ours explains.
-STRAY_KINDS = (DifferenceKind.UNOWNED_PAYMENT, DifferenceKind.PAID_NOT_BOOKED, DifferenceKind.PAID_TWICE)
 
 
 def paused_chains(session: Session) -> set[int]:
@@ -102,12 +99,13 @@ def _unexplained(session: Session, wallet: Wallet, nonces: range) -> int | None:
     strays = session.scalars(select(Finding).where(Finding.kind.in_([it.value for it in STRAY_KINDS]))).all()
     known: dict[int, bool] = {}
     for finding in strays:
-        evidence = finding.evidence
+        evidence, is_open = finding.evidence, finding.closed_at is None
+        if not is_open and finding.closed_by is None:
+            continue  # the service closed it: it was found anew under another kind, or it is not so any more
         if (evidence.get("chain_id"), evidence.get("wallet")) == (wallet.chain_id, wallet.address):
             nonce, is_named = evidence.get("nonce"), finding.refund_id is not None
             if isinstance(nonce, int):
-                is_explained = finding.closed_by is not None if finding.closed_at is not None else is_named
-                known[nonce] = known.get(nonce, True) and is_explained
+                known[nonce] = known.get(nonce, True) and (is_named or not is_open)
     return next((nonce for nonce in nonces if not known.get(nonce, False)), None)
 
 

@@ -2,14 +2,13 @@
 
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.books import BooksActivities
-from domain.book_runs import BooksPlan, ChainPage
+from domain.book_runs import ChainPage, CloseBooks, OpenBooks, ScopeReport
 from domain.decisions import ResolutionAction
 from domain.errors import Conflict
 from domain.payouts import PayoutStatus
@@ -40,9 +39,9 @@ def _copy(source: str, target: str) -> None:
         read.backup(written)
 
 
-def reconcile(line: Line) -> None:
-    """Compare the wallet's page, as a reconciliation does."""
-    database, now = line.house.database, line.house.now
+def reconcile(line: Line, name: str = "r1") -> None:
+    """Compare the wallet's page, and close what is gone, as a reconciliation does."""
+    database = line.house.database
     books = BooksActivities(
         card=None,
         chains={CHAIN_ID: line.chain},
@@ -50,8 +49,12 @@ def reconcile(line: Line) -> None:
         booked=Booked(database, line.house.policy),
         reconciliations=Reconciliations(database),
     )
-    plan = BooksPlan(reconciliation_id="r1", since=now - timedelta(days=45), now=now, grace_seconds=0)
-    ActivityEnvironment().run(books.compare_wallet, ChainPage(plan=plan, chain_id=CHAIN_ID))
+    line.house.clock.advance(1)
+    asked = OpenBooks(reconciliation_id=name, days=45, grace_seconds=0)
+    plan = ActivityEnvironment().run(books.open_books, asked)
+    page = ActivityEnvironment().run(books.compare_wallet, ChainPage(plan=plan, chain_id=CHAIN_ID))
+    scope = ScopeReport(scope=f"chain/{CHAIN_ID}").plus(page)
+    ActivityEnvironment().run(books.close_books, CloseBooks(plan=plan, scopes=(scope,)))
 
 
 @pytest.fixture
@@ -149,4 +152,61 @@ def test_a_stray_that_names_no_refund_must_be_closed_by_a_person(line: Line, for
     (stray,) = [it["id"] for it in line.house.views.open_findings() if it["kind"] == "unowned_payment"]
     Findings(line.house.database).close(stray, "a thief; reported", operator="root")
 
+    assert not start(line, "ann", "bob", adopt_nonce=2)
+
+
+def test_two_forgotten_payouts_of_the_same_amount_each_name_a_refund_of_their_own(line: Line, tmp_path: Path) -> None:
+    line.chain.mines_at_once = True
+    refunds = [line.queue("dep_1"), line.queue("dep_2")]
+    backup = Backup(line, tmp_path / "backup.sqlite")
+    line.turn()
+    line.turn()
+    assert [line.status(it)[0] for it in refunds] == [RefundStatus.REFUNDED] * 2
+    line.chain.nonce = line.chain.nonce_finalized = 2
+    backup.restore()
+    line.turn()
+    reconcile(line)
+
+    named = [it["refund_id"] for it in line.house.views.open_findings() if it["kind"] == "paid_not_booked"]
+    assert sorted(named) == sorted(refunds)
+
+    assert not start(line, "ann", "bob", adopt_nonce=2)
+    for refund, operator in zip(refunds, ("ann", "bob"), strict=True):
+        line.house.resolve(refund, ResolutionAction.RETRY, operator)
+        line.steps.read_records(refund)
+        line.house.approve(refund, operator)
+        line.steps.begin(refund)
+    line.turn()
+    assert line.chain.moved() == [(SENDER, COIN)] * 2
+
+
+def test_a_name_that_was_given_stays_whatever_was_resolved_or_asked_for_since(line: Line, forgotten: str) -> None:
+    line.turn()
+    reconcile(line)
+    start(line, "ann", "bob", adopt_nonce=2)
+    line.house.resolve(forgotten, ResolutionAction.PAID_OUTSIDE, evidence="0x7910aa02")
+    line.steps.read_records(forgotten)
+    line.turn()
+
+    def named() -> list[tuple[str, str]]:
+        open_ones = line.house.views.open_findings()
+        return [(it["kind"], it["refund_id"]) for it in open_ones if it["kind"] in ("paid_not_booked", "paid_twice")]
+
+    reconcile(line, "r2")
+    assert named() == [("paid_not_booked", forgotten)]
+    line.queue("dep_2")
+    reconcile(line, "r3")
+    assert named() == [("paid_not_booked", forgotten)]
+
+
+def test_a_stray_whose_transfer_was_found_only_later_explains_its_nonce(line: Line, forgotten: str) -> None:
+    line.turn()
+    mined = line.chain.mined.pop(line.chain.last_sent)
+    reconcile(line)
+    assert "unowned_payment" in line.house.findings()
+    line.chain.mined[line.chain.last_sent] = mined
+
+    reconcile(line, "r2")
+
+    assert "paid_not_booked" in line.house.findings()
     assert not start(line, "ann", "bob", adopt_nonce=2)

@@ -1,11 +1,13 @@
 """No reconciliation says clean of what it did not compare, and none is a way to make a finding disappear."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
 from temporalio.testing import ActivityEnvironment
 
+from activities.books import STRAYS_MAX
 from domain.book_runs import KEYS_PER_SCOPE_MAX, CloseBooks, OpenBooks, PageReport, ScopeReport
 from domain.errors import TryAgain
 from domain.payouts import PayoutStatus
@@ -160,3 +162,14 @@ def test_a_scope_that_is_not_whole_closes_nothing(outside: Outside) -> None:
 
     assert outcome.outcome == "incomplete"
     assert [kind for kind, _, _ in found(outside.scene)] == ["unowned_payment"]
+
+
+def test_what_left_a_wallet_is_asked_for_in_parts_until_all_of_it_is_known(outside: Outside) -> None:
+    strays = STRAYS_MAX + 5
+    for nonce in range(strays):
+        outside.sends(nonce, to="0x" + "66" * 20)
+
+    reconcile(outside)
+    reconcile(outside)
+
+    assert Counter(kind for kind, _, _ in found(outside.scene)) == {"unowned_payment": strays}
