@@ -43,6 +43,8 @@ class Payouts(Protocol):
 
     def state(self, refund_id: str) -> RefundState: ...
 
+    def unseen(self, refund_id: str) -> RefundState: ...
+
     def record_outcome(
         self, refund_id: str, attempt: int, outcome: PayoutOutcome, *, is_unsent: bool = False
     ) -> RefundState: ...
@@ -88,7 +90,9 @@ class CardActivities:
                 if payout.provider_ref is None and status in (PayoutStatus.QUEUED, PayoutStatus.UNKNOWN):
                     return self._ensure(key, payout, maybe_sent=status == PayoutStatus.UNKNOWN)
                 return self._look(key, payout, status)
-        except (AccessRefused, HeldBackError):
+        except AccessRefused:
+            return self._payouts.unseen(key.refund_id)
+        except HeldBackError:
             return self._payouts.state(key.refund_id)
         except NotReady:
             raise  # our own doing: the processor was clear

@@ -31,6 +31,7 @@ from ledger.identifying import identify, missing, other_holder
 from ledger.intake import has_unread_proof, is_charge
 from ledger.switches import has_stopped_itself
 from ledger.tables import Deposit, OwnershipConfirmation, Payout, Refund, Withdrawal
+from ledger.watches import resume_watch
 
 # The waits that may run out, and what a refund is then ended for.
 EXPIRED_REASONS: dict[str, StatusReason] = {
@@ -195,9 +196,10 @@ class Checking:
             return cases.state_of(session, row)
 
     def remind(self, refund_id: str, urgency: str) -> RefundState:
-        """Write that a refund waits too long for a person; once per urgency and attempt."""
+        """Write that a refund waits too long for a person, or for an answer; once per urgency and attempt."""
         with self._database.write() as session:
             row = cases.get(session, refund_id)
+            resume_watch(session, self._database, row)  # it was woken, and nobody could tell it by what
             if RefundStatus(row.status) not in END_STATES:
                 open_finding(
                     session,

@@ -25,6 +25,7 @@ from ledger.records import is_approved
 from ledger.settling import provider_of, settle
 from ledger.switches import is_stopped
 from ledger.tables import Deposit, Hold, Payout, Refund
+from ledger.watches import end_watch, resume_watch
 
 # Stripe keeps a key for at least 24 h: docs.stripe.com/api/idempotent_requests. The hour is for clocks that differ,
 # and for a request that took its time to leave.
@@ -246,9 +247,14 @@ class Payouts:
         """Write that a paid refund was watched for as long as promised."""
         with self._database.write() as session:
             row = cases.get(session, refund_id)
-            if row.status == RefundStatus.REFUNDED and not row.watch_over:
-                row.watch_over = True
-                cases.note(session, self._database, row, "watch.over")
+            end_watch(session, self._database, row)
+            return cases.state_of(session, row)
+
+    def unseen(self, refund_id: str) -> RefundState:
+        """Return where a refund stands that could not be looked at; one that nobody watches any more is, again."""
+        with self._database.write() as session:
+            row = cases.get(session, refund_id)
+            resume_watch(session, self._database, row)
             return cases.state_of(session, row)
 
     def _get(self, session: Session, refund_id: str, attempt: int) -> Payout:

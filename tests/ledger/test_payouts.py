@@ -199,6 +199,19 @@ def test_the_watch_ends_once_and_only_for_a_paid_refund(scene: Scene, refund: st
     assert scene.events(refund).count("watch.over") == 1
 
 
+def test_a_refund_that_was_woken_after_its_watch_and_could_not_be_looked_at_is_watched_again(
+    scene: Scene, refund: str
+) -> None:
+    scene.outcome(refund, SUCCEEDED)
+    scene.payouts.end_watch(refund)
+
+    scene.checking.remind(refund, "reminder")
+
+    assert not scene.row(refund).watch_over
+    assert scene.events(refund)[-1] == "watch.resumed"
+    assert scene.findings() == []
+
+
 # --- what the customer is told
 
 

@@ -97,6 +97,22 @@ async def test_a_dispute_on_day_60_wakes_a_refund_that_nobody_watches_any_more(h
     assert "payout_disputed" in house.findings()
 
 
+async def test_a_dispute_on_day_60_that_a_refused_key_kept_from_us_is_found_by_a_new_watch(house: House) -> None:
+    refund = await paid(house)
+    await house.result(refund)
+    await house.skip(days=25)
+    house.card.change(f"refund/{refund}/1", DISPUTED)
+    house.card.is_locked = True
+    await house.wake(refund)
+    await house.skip(hours=0.2)
+
+    house.card.is_locked = False
+    await house.skip(hours=1.1)
+
+    assert house.see(refund)["status_reason"] == "payout_disputed"
+    assert "payout_disputed" in house.findings()
+
+
 async def test_a_start_that_comes_again_after_the_watch_ends_at_once_and_changes_nothing(house: House) -> None:
     refund = await paid(house)
     await house.result(refund)
