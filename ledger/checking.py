@@ -76,6 +76,8 @@ class Checking:
             return cases.state_of(session, row), payment_of(session.get_one(Deposit, row.deposit_id))
 
     def _identify(self, session: Session, row: Refund) -> None:
+        if cases.active_hold(session, row.id) is not None:
+            return  # whose it is was proved before its money was held; asked again, another deposit could be named
         found = identify(session, self._policy, row)
         row.deposit_id = found.deposit_id
         if found.proof_fails and row.channel == Channel.TICKET:
