@@ -44,8 +44,12 @@ def write_message(
     duplicate_of: str | None,
     destination_type: CardDestination = CardDestination.PENDING,
     bank_reference: str | None = None,
+    is_charged_back: bool = False,
 ) -> str | None:
-    """Return the message for where a refund stands, or None where the customer has nothing to hear."""
+    """Return the message for where a refund stands, or None where the customer has nothing to hear.
+
+    `is_charged_back` says that the bank took the payment back: then no balance of it is the customer's to use.
+    """
     if status == RefundStatus.INELIGIBLE and verdict is not None:
         return _refusal(language, verdict)
     name = _sentence(status, reason, rail)
@@ -55,6 +59,8 @@ def write_message(
     if name == "sent_to_card":
         names = [name, SHOWN_BY_THE_BANK[destination_type]]
         names += ["bank_finds_it_by"] if bank_reference is not None else []
+    if name == "withdrawn":
+        names = [name, "taken_back_by_bank" if is_charged_back else "balance_is_free"]
     facts = {"destination": destination, "reference": reference, "other": duplicate_of}
     said = (say(language, it, amount=amount, bank_reference=bank_reference, **facts) for it in names)
     return joined(language, said)

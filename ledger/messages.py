@@ -1,5 +1,6 @@
 """What the customer is told, kept once per refund and kind, ready for the help desk to post."""
 
+from domain.eligibility import DepositState
 from domain.languages import language_of
 from domain.messages import write_message
 from domain.money import Money
@@ -40,6 +41,7 @@ class Messages:
                 else CardDestination.PENDING,
                 bank_reference=payout.reference if payout else None,
                 duplicate_of=row.duplicate_of,
+                is_charged_back=deposit is not None and deposit.state == DepositState.CHARGED_BACK,
             )
             if text is None:
                 return

@@ -86,7 +86,8 @@ SENTENCES = {
     "could_not_be_paid": "Your refund could not be paid. We will write to you on this ticket.",
     "not_the_owner": "We could not confirm that the account is yours, so nothing was refunded.",
     "proof_matches_nothing": "The proof of payment matches no deposit of this account.",
-    "withdrawn": "Your request was withdrawn. Your balance is yours to use again.",
+    "withdrawn": "Your request was withdrawn.",
+    "balance_is_free": "Your balance is yours to use again.",
     "order_still_open": "An order on this deposit is still open, so this request was closed. "
     "A new ticket may ask again.",
     "never_settled": "The payment of this deposit never settled, so this request was closed.",

@@ -95,6 +95,19 @@ def test_a_lost_dispute_is_charged_back_and_never_spendable(
     assert (scene.in_book(Book.SPENDABLE), scene.in_book(Book.CHARGED_BACK)) == (0, 2000)
 
 
+@pytest.mark.parametrize("facts", [PAID_CARD, LOST], ids=["with us", "taken back by the bank"])
+def test_who_withdraws_is_told_that_the_balance_is_theirs_only_where_it_is(scene: Scene, facts: CardPayment) -> None:
+    scene.funded()
+    refund = withdrawn(scene)
+    scene.read(refund, facts=facts)
+
+    scene.messages.answer(refund)
+
+    (told,) = scene.views.refund(refund)["messages"]
+    assert ("yours to use again" in told["text"]) == (scene.in_book(Book.SPENDABLE) == 2000)
+    assert ("bank took the original payment back" in told["text"]) == (facts == LOST)
+
+
 @pytest.mark.parametrize("facts", [OUTSIDE, OURS], ids=["refunded outside", "by an attempt of ours"])
 @pytest.mark.parametrize(("way", "end"), WAYS)
 def test_a_payment_that_went_back_keeps_the_hold_for_an_operator(
