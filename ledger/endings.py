@@ -1,4 +1,4 @@
-"""How a refund ends unpaid: a hold is given back only when what is known now shows that the money is still with us."""
+"""How a refund ends unpaid: a hold is given back only when all that is known shows the money still with us."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -198,6 +198,11 @@ def test_a_name_that_was_given_stays_whatever_was_resolved_or_asked_for_since(li
     reconcile(line, "r3")
     assert named() == [("paid_not_booked", forgotten)]
 
+    (found,) = [it["id"] for it in line.house.views.open_findings() if it["kind"] == "paid_not_booked"]
+    Findings(line.house.database).close(found, "paid before the backup", operator="root")
+    reconcile(line, "r4")
+    assert named() == []
+
 
 def test_a_stray_whose_transfer_was_found_only_later_explains_its_nonce(line: Line, forgotten: str) -> None:
     line.turn()
