@@ -16,13 +16,14 @@ from tests.activities.steps import Steps
 from tests.activities.terminal import Terminal
 from tests.activities.till import Town
 from tests.gateways.stripe_endpoints import Simulator
-from tests.workflows.house import Clock, House, make_policy, write_schema
+from tests.statements import keep_statements
+from tests.workflows.house import Clock, House, make_policy, write_ledger
 
 
 @pytest.fixture(scope="session")
-def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("schema") / "empty.sqlite"
-    write_schema(path)
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("prepared") / "refunds.sqlite"
+    write_ledger(path)
     return path
 
 
@@ -32,10 +33,10 @@ def policy() -> Policy:
 
 
 @pytest.fixture
-def house(schema: Path, tmp_path: Path, policy: Policy) -> Iterator[House]:
+def house(prepared: Path, tmp_path: Path, policy: Policy) -> Iterator[House]:
     copy, clock = tmp_path / "refunds.sqlite", Clock()
-    copy.write_bytes(schema.read_bytes())
-    database = Database(f"sqlite:///{copy}", clock)
+    copy.write_bytes(prepared.read_bytes())
+    database = keep_statements(Database(f"sqlite:///{copy}", clock))
     yield House(database, clock, policy)
     database.close()
 

@@ -15,6 +15,8 @@ from domain.errors import TryAgain
 from domain.people import Role
 from domain.refunds import TicketRef
 from ledger.card_events import CardEvents
+from ledger.clients import Clients
+from ledger.database import Database
 from ledger.figures import Figures
 from ledger.idempotency import KeyedAnswers
 from ledger.previews import Previews
@@ -108,8 +110,6 @@ class Front:
 
     def __init__(self, scene: Scene) -> None:
         self.scene, self.runs = scene, RecordingRuns(previews=scene.previews)
-        for name, role in CALLERS.items():
-            scene.clients.add(name, role, actor="setup", token=token_of(name))
         self.services = Services(
             database=scene.database,
             intake=scene.intake,
@@ -155,6 +155,12 @@ class Front:
     def refunds(self) -> list[dict[str, Any]]:
         """All rows, as the ledger has them."""
         return self.scene.views.refunds(limit=1000)
+
+
+def enlist_callers(database: Database) -> None:
+    """Give everybody of `CALLERS` their token."""
+    for name, role in CALLERS.items():
+        Clients(database).add(name, role, actor="setup", token=token_of(name))
 
 
 def token_of(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from domain.people import Role
 from ledger.database import Database, utc_now
 from tests.ledger.scene import PEOPLE, Clock, Scene
+from tests.statements import keep_statements
 
 ROOT = Path(__file__).resolve().parents[2]
 CALLERS = {"shop": Role.BILLING, **PEOPLE}
@@ -93,4 +94,4 @@ class Shell:
         """The ledger behind the server, at the present moment."""
         clock = Clock()
         clock.moment = utc_now()
-        return Scene(Database(self.database_url, clock), clock)
+        return Scene(keep_statements(Database(self.database_url, clock)), clock)

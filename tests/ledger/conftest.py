@@ -16,6 +16,7 @@ from ledger import migrate
 from ledger.database import Database
 from ledger.tables import Row
 from tests.ledger.scene import Clock, Scene, enlist_people
+from tests.statements import keep_statements
 
 
 def prepare(url: str) -> None:
@@ -133,6 +134,6 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture
 def scene(url: str) -> Iterator[Scene]:
     clock = Clock()
-    scene = Scene(Database(url, clock), clock)
+    scene = Scene(keep_statements(Database(url, clock)), clock)
     yield scene
     scene.database.close()

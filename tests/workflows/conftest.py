@@ -9,13 +9,14 @@ from temporalio.testing import WorkflowEnvironment
 
 from domain.policy import Policy
 from ledger.database import Database
-from tests.workflows.house import Clock, House, make_policy, time_skipping_server, write_schema
+from tests.statements import keep_statements
+from tests.workflows.house import Clock, House, make_policy, time_skipping_server, write_ledger
 
 
 @pytest.fixture(scope="session")
-def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("schema") / "empty.sqlite"
-    write_schema(path)
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("prepared") / "refunds.sqlite"
+    write_ledger(path)
     return path
 
 
@@ -25,10 +26,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def database(schema: Path, tmp_path: Path, clock: Clock) -> Iterator[Database]:
+def database(prepared: Path, tmp_path: Path, clock: Clock) -> Iterator[Database]:
     copy = tmp_path / "refunds.sqlite"
-    copy.write_bytes(schema.read_bytes())
-    database = Database(f"sqlite:///{copy}", clock)
+    copy.write_bytes(prepared.read_bytes())
+    database = keep_statements(Database(f"sqlite:///{copy}", clock))
     yield database
     database.close()
 

@@ -78,10 +78,6 @@ class House:
         self.intake = Intake(self.database, self.policy)
         self.records = Records(self.database, self.policy)
         self.views = Views(self.database)
-        clients = Clients(self.database)
-        for name, role in PEOPLE.items():
-            clients.add(name, role, actor="test")
-        self.feed.put_account(AccountRecord(id="acct_1", username="user1"), actor="billing")
 
     @property
     def now(self) -> datetime:
@@ -306,10 +302,14 @@ async def time_skipping_server(*plugins: SimplePlugin) -> AsyncIterator[Workflow
         yield env
 
 
-def write_schema(path: Path) -> None:
-    """Write an empty ledger to a file, in one piece, so that a test gets its own by copying it."""
+def write_ledger(path: Path) -> None:
+    """Write a ledger with its people and one account to a file, in one piece, so that each test copies its own."""
     database = Database(f"sqlite:///{path}")
     migrate.upgrade(database)
+    clients = Clients(database)
+    for name, role in PEOPLE.items():
+        clients.add(name, role, actor="test")
+    Feed(database, make_policy()).put_account(AccountRecord(id="acct_1", username="user1"), actor="billing")
     with database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()

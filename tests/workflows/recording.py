@@ -11,7 +11,7 @@ from typing import Any
 from temporalio.client import WorkflowHistory
 
 from ledger.database import Database
-from tests.workflows.house import Clock, House, make_policy, time_skipping_server, write_schema
+from tests.workflows.house import Clock, House, make_policy, time_skipping_server, write_ledger
 from tests.workflows.paths import PATHS, Play
 
 HISTORIES = Path(__file__).parent.parent / "histories"
@@ -20,7 +20,7 @@ HISTORIES = Path(__file__).parent.parent / "histories"
 async def record(play: Play, folder: Path) -> WorkflowHistory:
     """Play one path in a house of its own, as the code of this moment does it, and return the history it left."""
     path = folder / "refunds.sqlite"
-    write_schema(path)
+    write_ledger(path)
     clock = Clock()
     database = Database(f"sqlite:///{path}", clock)
     try:
