@@ -4,11 +4,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from devstack.demo.stories import STORIES, Story, Told
 from devstack.demo.town import Town
 from devstack.stack import Stack
 
@@ -28,6 +30,13 @@ def town(stack: Stack) -> Iterator[Town]:
     town = Town(stack.info, stack.kill)
     yield town
     town.close()
+
+
+@pytest.fixture(scope="session")
+def told(town: Town) -> dict[Story, Future[Told]]:
+    """Play every story of the demo once, all at the same time; return how each went."""
+    with ThreadPoolExecutor(len(STORIES)) as pool:
+        return {story: pool.submit(story.play, town) for story in STORIES}
 
 
 @pytest.fixture(scope="session")
