@@ -11,6 +11,7 @@ from domain.refunds import RefundStatus
 from tests.fakes import CANCELED, FAILED, PENDING, REFUSED, SENDER, SUCCEEDED, UNKNOWN
 from tests.workflows.arrows import walks
 from tests.workflows.house import COIN, House, make_policy
+from workflows.policies import MONEY
 
 CHECKING, AWAITING_APPROVAL = RefundStatus.CHECKING, RefundStatus.AWAITING_APPROVAL
 PAYING, CONFIRMING, REFUNDED = RefundStatus.PAYING, RefundStatus.CONFIRMING, RefundStatus.REFUNDED
@@ -226,7 +227,7 @@ async def test_an_answer_that_was_lost_is_found_by_the_next_look_and_nothing_is_
     assert house.books() == {"refunded": 2000}
 
 
-async def test_a_processor_that_is_away_for_days_after_paying_began_is_a_finding_and_is_asked_on(
+async def test_a_processor_that_is_away_longer_than_a_step_is_tried_is_a_finding_and_is_asked_on(
     house: House,
 ) -> None:
     house.deposit()
@@ -236,7 +237,7 @@ async def test_a_processor_that_is_away_for_days_after_paying_began_is_a_finding
     house.approve(refund)
     await house.bring(refund, CONFIRMING)
     house.card.is_away = True
-    await house.skip(days=2)
+    await house.skip(seconds=MONEY["schedule_to_close_timeout"].total_seconds() + 3600)
     assert (house.see(refund)["status"], house.books()) == (CONFIRMING, {"held": 2000})
     assert "overdue_reminder" in house.findings()
 
