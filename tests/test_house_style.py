@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,41 +49,46 @@ def name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("path", PYTHON, ids=name)
-def test_a_module_says_what_it_is_for_and_fits_its_room(path: Path) -> None:
-    text = path.read_text()
-
-    docstring = ast.get_docstring(ast.parse(text))
-
-    assert docstring, "a module begins with one sentence on what it is for"
-    assert len(text.splitlines()) <= LINES_MAX, "split it: one subject per file"
-    assert not set(path.relative_to(ROOT).with_suffix("").parts) & FORBIDDEN_NAMES
+@cache
+def tree(path: Path) -> ast.Module:
+    """Read a file once for all of these tests."""
+    return ast.parse(path.read_text())
 
 
-@pytest.mark.parametrize("path", CODE, ids=name)
-def test_functions_fit_a_screen(path: Path) -> None:
-    functions = [
-        node
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
+def test_each_module_says_in_its_first_words_what_it_is_for() -> None:
+    assert {ROOT / "worker.py", ROOT / "tests" / "fakes.py"} <= set(PYTHON), "they are all looked at"
+    assert [name(path) for path in PYTHON if not ast.get_docstring(tree(path))] == []
 
+
+def test_each_module_fits_its_room() -> None:
+    """Otherwise split it: one subject per file."""
+    assert [name(path) for path in PYTHON if len(path.read_text().splitlines()) > LINES_MAX] == []
+
+
+def test_no_module_or_folder_has_a_name_that_says_nothing() -> None:
+    parts = {path: set(path.relative_to(ROOT).with_suffix("").parts) for path in PYTHON}
+
+    assert [name(path) for path in PYTHON if parts[path] & FORBIDDEN_NAMES] == []
+
+
+def test_functions_fit_a_screen() -> None:
     too_long = [
-        node.name
-        for node in functions
+        f"{name(path)}: {node.name}"
+        for path in CODE
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         if (node.end_lineno or 0) - node.lineno + 1 > (RUN_LINES_MAX if node.name == "run" else FUNCTION_LINES_MAX)
     ]
 
     assert too_long == []
 
 
-@pytest.mark.parametrize("path", [path for path in CODE if "stripe_simulator" not in str(path)], ids=name)
-def test_public_things_are_explained(path: Path) -> None:
-    tree = ast.parse(path.read_text())
-
+def test_public_things_are_explained() -> None:
     silent = [
-        node.name
-        for node in tree.body
+        f"{name(path)}: {node.name}"
+        for path in CODE
+        if "stripe_simulator" not in str(path)
+        for node in tree(path).body
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         and not node.name.startswith("_")
         and not ast.get_docstring(node)
