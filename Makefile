@@ -2,6 +2,8 @@
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 export REFUNDS_ROOT := $(CURDIR)
+# Hundreds of short-lived processes import the same modules: what is compiled once is kept, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 UV := .tools/bin/uv
 BIN := .venv/bin
 
@@ -60,7 +62,7 @@ lock: .tools/bin/uv ## Write the lock files anew (hashes, no addresses)
 # Two steps in this order: `-e .` is refused under --require-hashes, and `sync` would remove the project again.
 .venv/.ready: requirements-dev.lock .tools/bin/uv pyproject.toml
 	@$(UV) venv -q --allow-existing --no-python-downloads --python .tools/bin/python .venv
-	@$(UV) pip sync -q --require-hashes --python $(BIN)/python requirements-dev.lock || { echo "the Python package registry could not be reached, or a hash did not match" >&2; exit 1; }
+	@$(UV) pip sync -q --compile-bytecode --require-hashes --python $(BIN)/python requirements-dev.lock || { echo "the Python package registry could not be reached, or a hash did not match" >&2; exit 1; }
 	@$(UV) pip install -q --python $(BIN)/python --no-deps --no-build-isolation --no-index -e .
 	@touch $@
 
