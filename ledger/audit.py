@@ -25,7 +25,10 @@ def append(
     subject: str | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> None:
-    """Add one entry behind the last. `detail` holds ids, codes, amounts and sealed hashes only."""
+    """Add one entry behind the last. `detail` holds ids, codes, amounts and sealed hashes only.
+
+    It is written with whatever is written next, at the latest by the commit: all entries at once, the head once.
+    """
     head = session.get_one(AuditHead, 1)
     entry = AuditEntry(
         seq=head.seq + 1,
@@ -41,7 +44,6 @@ def append(
     entry.hash = entry_hash(entry)
     session.add(entry)
     head.seq, head.hash = entry.seq, entry.hash
-    session.flush()
     changes.keep(session, Change(event, actor, refund_id, subject, entry.detail))
 
 

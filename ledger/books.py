@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from ledger.tables import Entry, Posting
@@ -50,25 +50,20 @@ def move(
     entry = Entry(key=key, at=at)
     session.add(entry)
     session.flush()
-    for deposit_id, amount in parts.items():
-        for book, signed in ((source, -amount), (target, amount)):
-            session.add(
-                Posting(
-                    entry_id=entry.id,
-                    account_id=account_id,
-                    deposit_id=deposit_id,
-                    currency=currency,
-                    book=book,
-                    amount_minor=signed,
-                )
-            )
-    session.flush()
+    whose = {"entry_id": entry.id, "account_id": account_id, "currency": currency}
+    postings = [
+        {**whose, "deposit_id": deposit_id, "book": book.value, "amount_minor": signed}
+        for deposit_id, amount in parts.items()
+        for book, signed in ((source, -amount), (target, amount))
+    ]
+    session.execute(insert(Posting), postings)
 
 
 def in_book(session: Session, deposit_id: str, book: Book) -> int:
     """Return how much of a deposit stands in a book, in minor units."""
     total = select(func.sum(Posting.amount_minor)).where(Posting.deposit_id == deposit_id, Posting.book == book)
-    return int(session.scalar(total) or 0)
+    with session.no_autoflush:  # a posting never waits to be written
+        return int(session.scalar(total) or 0)
 
 
 def balances(session: Session, account_id: str) -> dict[str, dict[Book, int]]:

@@ -165,7 +165,6 @@ def place_hold(session: Session, database: Database, row: Refund, deposit: Depos
         session.add(hold)
     hold.state = "active"
     deposit.state = DepositState.HELD.value
-    session.flush()
     _shift(session, database, hold, Book.SPENDABLE, Book.HELD)
     note(session, database, row, "hold.placed", detail={"deposit_id": deposit.id, "amount_minor": hold.amount_minor})
 
@@ -267,10 +266,9 @@ def _carry(
     deposit_state: DepositState,
 ) -> None:
     """Move a hold's money from one book to another, and let hold, deposit and timeline say so."""
-    _shift(session, database, hold, *way)
     hold.state = hold_state
     session.get_one(Deposit, hold.deposit_id).state = deposit_state.value
-    session.flush()
+    _shift(session, database, hold, *way)
     event = "hold.reopened" if hold_state == "active" else f"hold.{hold_state}"
     note(session, database, row, event, detail={"deposit_id": hold.deposit_id})
 

@@ -115,6 +115,13 @@ class _Turn(Session):
     The library forgets each row that nobody refers to, and would read the head of the trail anew for every entry.
     """
 
+    def get(self, entity: Any, ident: Any, **options: Any) -> Any:
+        """Find a row by its key. Only new rows of its own kind are written first: no other change can hide it."""
+        if any(isinstance(row, entity) for row in self.new):
+            return super().get(entity, ident, **options)
+        with self.no_autoflush:
+            return super().get(entity, ident, **options)
+
 
 @event.listens_for(_Turn, "loaded_as_persistent")
 @event.listens_for(_Turn, "pending_to_persistent")

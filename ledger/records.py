@@ -1,5 +1,6 @@
 """What people decide, recorded by their own authenticated call, in one transaction that checks everything."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -289,33 +290,40 @@ def standing_of(session: Session, row: Refund, policy: Policy) -> Standing:
 
     An approver who lost the right since then does not count, so that somebody else can approve.
     """
-    recorded = session.scalars(select(Decision).where(Decision.refund_id == row.id).order_by(Decision.seq))
-    facts = [
-        DecisionFact.model_construct(
-            decision_id=it.decision_id, operator=it.operator, action=Action(it.action), digest=it.digest
-        )
-        for it in recorded
-        if it.action == Action.REJECT or why_not_approve(session, policy, row, it.operator) is None
-    ]
-    return weigh(facts, digest=row.digest or "", approvals_needed=row.approvals_needed or 1)
+    return _weighed(row, _counting(session, row, policy))
 
 
 def is_approved(session: Session, row: Refund, verdict: Verdict, policy: Policy) -> bool:
     """Weigh the decisions once more; an approver who lost the right since then does not count."""
-    if standing_of(session, row, policy) != Standing.APPROVED:
+    counting = _counting(session, row, policy)
+    if _weighed(row, counting) != Standing.APPROVED:
         return False
-    approvals = session.scalars(
-        select(Decision).where(
-            Decision.refund_id == row.id, Decision.digest == row.digest, Decision.action == Action.APPROVE
-        )
-    ).all()
     good = {
         it.operator
-        for it in approvals
-        if why_not_approve(session, policy, row, it.operator) is None
+        for it in counting
+        if it.action == Action.APPROVE
+        and it.digest == row.digest
         and set(verdict.to_acknowledge) <= set(it.acknowledge["codes"])
     }
     return len(good) >= (row.approvals_needed or 1)
+
+
+def _counting(session: Session, row: Refund, policy: Policy) -> list[Decision]:
+    """List the decisions that count, in recorded order: every rejection, and who may approve now."""
+    recorded = session.scalars(select(Decision).where(Decision.refund_id == row.id).order_by(Decision.seq)).all()
+    approvers = {it.operator for it in recorded if it.action == Action.APPROVE}
+    refused = {it for it in approvers if why_not_approve(session, policy, row, it) is not None}
+    return [it for it in recorded if it.action == Action.REJECT or it.operator not in refused]
+
+
+def _weighed(row: Refund, counting: Sequence[Decision]) -> Standing:
+    facts = [
+        DecisionFact.model_construct(
+            decision_id=it.decision_id, operator=it.operator, action=Action(it.action), digest=it.digest
+        )
+        for it in counting
+    ]
+    return weigh(facts, digest=row.digest or "", approvals_needed=row.approvals_needed or 1)
 
 
 def why_not_approve(session: Session, policy: Policy, row: Refund, operator: str) -> str | None:
