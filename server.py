@@ -1,5 +1,6 @@
 """Composition root of HTTP: settings in, one listening process out."""
 
+import gc
 import signal
 import socket
 import sys
@@ -61,6 +62,7 @@ def serve(settings: Settings, *, migrate: bool) -> None:
     # uvicorn sends itself the signal once more after it has stopped in good order: that is no reason to be killed.
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
+    gc.freeze()  # what is loaded by now stays: no collection need walk over it
     try:
         DrainingServer(config, app, settings.api_drain_seconds).run(sockets=[listener])
     finally:

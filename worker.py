@@ -1,6 +1,7 @@
 """The composition root of the Temporal worker: build gateways, ledger and activities, register them, run."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -250,6 +251,7 @@ async def run(settings: Settings, configured: Sequence[ConfiguredChain]) -> None
         beside.append(asyncio.create_task(telemetry.show_balances(metrics, chains, wallets)))
     for task in beside:
         task.add_done_callback(tell_of_end)
+    gc.freeze()  # what is loaded by now stays: no collection need walk over it
     await work_until_told(worker, patience.total_seconds() + ABANDON_SECONDS)
     for task in beside:
         task.cancel()
