@@ -32,7 +32,6 @@ def keep(session: Session, database: Database, row: Refund, payout: Payout, bank
         return
     detail = {"attempt": payout.attempt, "provider_ref": payout.provider_ref, **bank.model_dump(mode="json")}
     cases.note(session, database, row, "payout.at_the_bank", detail=detail)
-    session.flush()
     is_told = session.get(Message, (row.id, TOLD_AS_SENT, payout.attempt)) is not None
     if not is_told or payout.status != PayoutStatus.SUCCEEDED:
         return  # the message that says it was sent is still to come, and will say this too

@@ -13,7 +13,8 @@ from ledger.tables import PaymentDispute, Payout, Refund
 def disputes_of(session: Session, row: Refund) -> list[PaymentDispute]:
     """List every dispute of a refund's payment, the one that changed last at the end."""
     mine = select(PaymentDispute).where(PaymentDispute.refund_id == row.id)
-    return list(session.scalars(mine.order_by(PaymentDispute.seen_at, PaymentDispute.dispute_id)))
+    with session.no_autoflush:  # a dispute never waits to be written
+        return list(session.scalars(mine.order_by(PaymentDispute.seen_at, PaymentDispute.dispute_id)))
 
 
 def contest_by(dispute: PaymentDispute) -> Contest:

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.deadlines import MARKS, mark_at
@@ -10,8 +9,8 @@ from domain.findings import FindingKind
 from domain.payouts import PAID
 from domain.refunds import END_STATES
 from ledger.database import Database
-from ledger.findings import close_finding, open_finding
-from ledger.tables import Finding, Payout, Refund
+from ledger.findings import close_findings_of, open_finding
+from ledger.tables import Payout, Refund
 
 # What a refund no longer needs told once it was paid or ended.
 CLOSED_BY_AN_END = (FindingKind.BALANCE_SHORT, *(kind for _, kind in MARKS))
@@ -50,6 +49,4 @@ def tell(session: Session, database: Database, row: Refund, payout: Payout | Non
 
 def close_what_an_end_settles(session: Session, at: datetime, row: Refund) -> None:
     """Take back what was told only because a refund was unpaid."""
-    settled = Finding.refund_id == row.id, Finding.kind.in_([it.value for it in CLOSED_BY_AN_END])
-    for finding in session.scalars(select(Finding).where(*settled, Finding.closed_at.is_(None))):
-        close_finding(session, at, finding, operator=None, reason=f"the refund is {row.status}")
+    close_findings_of(session, at, row, CLOSED_BY_AN_END, operator=None, reason=f"the refund is {row.status}")

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.disputes import OPEN_STAGES, Contest, DisputeStage, FraudWarning, SeenDispute
@@ -12,8 +11,8 @@ from domain.refunds import StatusReason
 from ledger import cases
 from ledger.contests import contest_by, disputes_of
 from ledger.database import Database
-from ledger.findings import close_finding, open_finding
-from ledger.tables import Finding, Hold, PaymentDispute, PaymentWarning, Payout, Refund
+from ledger.findings import close_findings_of, open_finding
+from ledger.tables import Hold, PaymentDispute, PaymentWarning, Payout, Refund
 
 REASONS = {Contest.OPEN: StatusReason.PAYOUT_DISPUTED, Contest.LOST: StatusReason.DISPUTE_LOST}
 KINDS = {Contest.OPEN: FindingKind.PAYOUT_DISPUTED, Contest.LOST: FindingKind.DISPUTE_LOST}
@@ -87,9 +86,8 @@ def accept_losses(session: Session, row: Refund) -> list[str]:
 
 def close_findings(session: Session, database: Database, row: Refund, *, operator: str) -> None:
     """Close what was found of a refund's disputes: an operator has taken the loss, which is their last word."""
-    mine = Finding.refund_id == row.id, Finding.kind.in_([it.value for it in KINDS.values()])
-    for finding in session.scalars(select(Finding).where(*mine, Finding.closed_at.is_(None))):
-        close_finding(session, database.now(), finding, operator=operator, reason="the loss was accepted")
+    now, reason = database.now(), "the loss was accepted"
+    close_findings_of(session, now, row, KINDS.values(), operator=operator, reason=reason)
 
 
 def record_warnings(session: Session, database: Database, row: Refund, seen: Iterable[FraudWarning]) -> None:

@@ -1,5 +1,6 @@
 """What a person must look at, with its evidence: found once per matter, closed by a person, found again."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +62,17 @@ def close_finding(session: Session, at: datetime, finding: Finding, *, operator:
         subject=subject_of(finding.key),
         detail={"kind": finding.kind, "reason_sealed": audit.sealed(finding.salt, reason)},
     )
+
+
+def close_findings_of(
+    session: Session, at: datetime, row: Refund, kinds: Iterable[FindingKind], *, operator: str | None, reason: str
+) -> None:
+    """Close what is open of these kinds about a refund."""
+    mine = Finding.refund_id == row.id, Finding.kind.in_([it.value for it in kinds])
+    with session.no_autoflush:  # a finding never waits to be written
+        found = session.scalars(select(Finding).where(*mine, Finding.closed_at.is_(None))).all()
+    for finding in found:
+        close_finding(session, at, finding, operator=operator, reason=reason)
 
 
 def subject_of(key: str) -> str:

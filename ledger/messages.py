@@ -47,7 +47,6 @@ class Messages:
                 return
             now = self._database.now()
             session.add(Message(refund_id=row.id, kind=kind, attempt=row.attempt, text=text, written_at=now))
-            session.flush()
             cases.note(session, self._database, row, "message.written", subject=kind)
 
 

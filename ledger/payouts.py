@@ -126,7 +126,6 @@ class Payouts:
         row.verdict = verdict.model_dump(mode="json")
         waited_seconds = self._approval_wait_seconds(row)
         row.due_at = None
-        session.flush()
         cases.move(
             session,
             self._database,

@@ -279,7 +279,6 @@ class Records:
         announce: bool = True,
     ) -> None:
         """Write the audit entry, and that the run has news to read."""
-        session.flush()
         cases.note(session, self._database, row, event, actor=actor, detail=detail)
         if announce:
             row.news_at = self._database.now()

@@ -50,7 +50,6 @@ def settle(session: Session, database: Database, row: Refund, payout: Payout, ou
             "tx_hash": payout.tx_hash,
         }
         cases.note(session, database, row, f"payout.{outcome.status}", detail=detail)
-    session.flush()
     watch_balance(session, database, row, payout, outcome)
     bank_messages.keep(session, database, row, payout, outcome.bank)
     if payout.attempt != row.attempt:

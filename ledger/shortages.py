@@ -1,13 +1,12 @@
 """A balance at the card processor that is too short for a refund: finance hears of it at once."""
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from domain.findings import FindingKind
 from domain.payouts import PayoutOutcome, PayoutStatus
 from ledger.database import Database
-from ledger.findings import close_finding, open_finding
-from ledger.tables import Finding, Payout, Refund
+from ledger.findings import close_findings_of, open_finding
+from ledger.tables import Payout, Refund
 
 # What the processor says where it took the refund and waits for money, where it waited in vain, and where it refused.
 SHORT = frozenset(
@@ -35,6 +34,5 @@ def watch_balance(session: Session, database: Database, row: Refund, payout: Pay
         kind = FindingKind.BALANCE_SHORT
         open_finding(session, database, kind=kind, key=key, evidence=evidence, refund_id=row.id)
     elif outcome.status in (PayoutStatus.PENDING, PayoutStatus.SUCCEEDED):
-        still_open = Finding.refund_id == row.id, Finding.kind == FindingKind.BALANCE_SHORT
-        for finding in session.scalars(select(Finding).where(*still_open, Finding.closed_at.is_(None))):
-            close_finding(session, database.now(), finding, operator=None, reason="the refund goes on")
+        kinds = [FindingKind.BALANCE_SHORT]
+        close_findings_of(session, database.now(), row, kinds, operator=None, reason="the refund goes on")
