@@ -16,6 +16,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from domain.errors import TryAgain
+from ledger import audit
 from ledger.database import Database
 from ledger.tables import Account, AuditHead, Deposit
 from tests.ledger.scene import Scene
@@ -59,6 +60,27 @@ def test_a_row_is_read_once_in_a_database_transaction_that_writes(scene: Scene) 
             session.get_one(AuditHead, 1)
 
     assert (found, asked) == (["user-a", "b", "user-a"], [])
+
+
+def test_a_row_that_waits_to_be_written_is_found_by_its_key(scene: Scene) -> None:
+    with scene.database.write() as session:
+        session.add(Account(id="a", username="a", status="active"))
+
+        assert session.get_one(Account, "a").username == "a"
+
+
+def test_entries_of_the_trail_wait_for_the_commit_and_are_written_at_once(scene: Scene) -> None:
+    scene.account("a")
+    asked: list[str] = []
+
+    with listening(scene, asked), scene.database.write() as session:
+        for _ in range(3):
+            audit.append(session, at=scene.database.now(), actor="billing", event="account.seen", subject="a")
+            session.get(Deposit, "none")
+
+    wrote = [it.split()[0] for it in asked if "audit" in it and not it.startswith("SELECT")]
+    assert sorted(wrote) == ["INSERT", "UPDATE"]
+    assert scene.audit_break() is None
 
 
 def test_a_wrong_statement_is_a_bug_and_stays_visible(scene: Scene) -> None:
