@@ -5,12 +5,11 @@ from typing import Any
 
 import pytest
 
-from domain.decisions import ResolutionAction
 from domain.errors import Conflict, InvalidRequest, NotAllowed, WrongState
 from domain.payments import ChainPaymentRef
 from domain.refunds import OwnershipLevel, RefundStatus, StatusReason, WaitingFor
 from ledger.intake import DIRECT
-from tests.ledger.scene import CHAIN_ID, COIN, NOON, PAID_CHAIN, Scene, policy
+from tests.ledger.scene import CHAIN_ID, COIN, NOON, Scene, policy
 
 MAIL: dict[str, Any] = {"channel": "email", "account": {"username": "user-acct"}}
 WAITS_FOR_DEPOSIT = (RefundStatus.AWAITING_OWNERSHIP, StatusReason.DEPOSIT_AMBIGUOUS, WaitingFor.DEPOSIT)
@@ -382,26 +381,3 @@ def test_facts_are_asked_for_only_once_the_deposit_is_known(scene: Scene) -> Non
 
     assert before is None
     assert after == scene.deposit_record().payment
-
-
-def test_whose_a_held_deposit_is_is_not_asked_again_under_a_stricter_policy(scene: Scene) -> None:
-    scene.account()
-    scene.deposit("a", rail="crypto")
-    scene.deposit("b", rail="crypto")
-    refund = scene.request(rail="crypto", deposit_id="a")
-    scene.check(refund, PAID_CHAIN.model_copy(update={"sender": None}))
-    scene.resolve(refund, ResolutionAction.LOOK_AGAIN)
-    scene.govern(policy(ownership_accepted=[OwnershipLevel.OPERATOR_CONFIRMED]))
-
-    state = scene.check(refund, PAID_CHAIN)
-
-    assert (state.status, state.deposit_id) == (RefundStatus.AWAITING_APPROVAL, "a")
-    with pytest.raises(WrongState):
-        scene.record_confirmation(refund, deposit_id="b")
-    scene.decide(refund)
-    scene.begin(refund, PAID_CHAIN)
-    assert (scene.payout(refund).deposit_id, scene.deposit_state("a"), scene.deposit_state("b")) == (
-        "a",
-        "held",
-        "open",
-    )
