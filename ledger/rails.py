@@ -16,7 +16,7 @@ from ledger.clients import may_act, require_role
 from ledger.database import Database
 from ledger.findings import close_finding, open_finding
 from ledger.switches import switch_of
-from ledger.tables import Finding, Payout, RailStop, RailWord, Refund
+from ledger.tables import Finding, Payout, RailStop, RailWord, Refund, Wallet
 
 STARTERS_NEEDED = 2
 SERVICE = cases.SERVICE
@@ -93,8 +93,7 @@ class Rails:
             require_role(session, operator, DECIDING)
             if not _is_off(session, rail, chain_id):
                 return _picture(session, rail, chain_id)
-            if chain_id is not None:
-                unpausing.require_startable(session, chain_id, adopt_nonce)
+            _wallets_to_start(session, rail, chain_id, adopt_nonce)  # refused before a word is recorded
             said = {(word.operator, word.adopt_nonce) for word in _start_words(session, rail, chain_id)}
             if (operator, adopt_nonce) not in said:
                 self._say(session, switch_of(rail, chain_id), "start", reason, operator, adopt_nonce)
@@ -106,6 +105,7 @@ class Rails:
         self, session: Session, rail: Rail, chain_id: int | None, operator: str, adopt_nonce: int | None
     ) -> None:
         name, starters = switch_of(rail, chain_id), sorted(_starters(session, rail, chain_id, adopt_nonce))
+        paused = _wallets_to_start(session, rail, chain_id, adopt_nonce)
         stop = session.get(RailStop, name)
         if stop is not None:
             session.delete(stop)
@@ -116,8 +116,8 @@ class Rails:
         finding = session.scalar(select(Finding).where(Finding.key == _key(name), Finding.closed_at.is_(None)))
         if finding is not None:
             close_finding(session, now, finding, operator=operator, reason="started again by two people")
-        if chain_id is not None:
-            unpausing.start(session, self._database, chain_id, operator, adopt_nonce)
+        unpausing.start(session, self._database, paused, operator, adopt_nonce)
+        unpausing.void_words_for_others(session, chain_id)
         # A wallet goes on with what it signed; a card request that may have left is repeated only now.
         waiting = [PayoutStatus.QUEUED, *([PayoutStatus.UNKNOWN] if rail == Rail.CARD else [])]
         queued = select(Payout.refund_id).where(Payout.rail == rail.value, Payout.status.in_(waiting))
@@ -151,6 +151,13 @@ def _require_chain(rail: Rail, chain_id: int | None) -> None:
 def _is_off(session: Session, rail: Rail, chain_id: int | None) -> bool:
     is_paused = chain_id is not None and chain_id in unpausing.paused_chains(session)
     return is_paused or session.get(RailStop, switch_of(rail, chain_id)) is not None
+
+
+def _wallets_to_start(session: Session, rail: Rail, chain_id: int | None, adopt_nonce: int | None) -> list[Wallet]:
+    if chain_id is None:
+        return []
+    is_stopped = session.get(RailStop, switch_of(rail, chain_id)) is not None
+    return unpausing.startable(session, chain_id, adopt_nonce, is_stopped=is_stopped)
 
 
 def _start_words(session: Session, rail: Rail, chain_id: int | None) -> list[RailWord]:

@@ -1,6 +1,8 @@
 """Starting a paused wallet again: only once its cause is gone, and with a count of nonces that is explained."""
 
-from sqlalchemy import select
+from collections.abc import Collection
+
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from domain.errors import Conflict
@@ -10,7 +12,7 @@ from ledger import wallets
 from ledger.database import Database
 from ledger.findings import close_finding
 from ledger.strays import STRAY_KINDS
-from ledger.tables import Finding, Payout, Wallet
+from ledger.tables import Finding, Payout, RailWord, Wallet
 
 
 def paused_chains(session: Session) -> set[int]:
@@ -28,26 +30,53 @@ def void_words(session: Session, chain_id: int | None) -> int:
     return max((it.pause_word_seq for it in _wallets(session, chain_id)), default=0)
 
 
-def require_startable(session: Session, chain_id: int, adopt_nonce: int | None) -> None:
-    """Refuse to start a chain's wallet while its cause stands as far as we know, and say what must be done."""
+def startable(session: Session, chain_id: int, adopt_nonce: int | None, *, is_stopped: bool) -> list[Wallet]:
+    """Return the chain's paused wallets whose cause is gone as far as we know; raise `Conflict` where that is none.
+
+    Others stay paused: the stop that people made, and a wallet that replaced a stolen one, do not wait for them.
+    `is_stopped` says that there is such a stop to lift, even if no wallet can be started.
+    """
+    good, refusals = list[Wallet](), list[Conflict]()
     for wallet in _wallets(session, chain_id):
-        _require_no_lost_payout(session, wallet)
-        _require_explained(session, wallet, adopt_nonce)
+        if wallet.pause_reason is None:
+            continue
+        try:
+            _require_no_lost_payout(session, wallet)
+            _require_explained(session, wallet, adopt_nonce)
+        except Conflict as refused:
+            refusals.append(refused)
+        else:
+            good.append(wallet)
+    if not good and adopt_nonce is not None and not refusals:
+        raise Conflict("No wallet of this chain is paused.", field="adopt_nonce", rule="wallet_paused")
+    if not good and refusals and (adopt_nonce is not None or not is_stopped):
+        raise refusals[0]
+    return good
 
 
-def start(session: Session, database: Database, chain_id: int, operator: str, adopt_nonce: int | None) -> None:
-    """Let the chain's wallets assign nonces again, from `adopt_nonce` on where one is given."""
+def start(
+    session: Session, database: Database, paused: Collection[Wallet], operator: str, adopt_nonce: int | None
+) -> None:
+    """Let paused wallets assign nonces again, from `adopt_nonce` on where one is given."""
     now = database.now()
-    for wallet in _wallets(session, chain_id):
+    for wallet in paused:
         wallet.pause_reason = wallet.disagreeing_since = None
         if adopt_nonce is not None and adopt_nonce > wallet.next_nonce:
             wallet.next_nonce = adopt_nonce
             wallets.send_back_queued(session, database, wallet)
         session.flush()
-        paused = select(Finding).where(Finding.kind == FindingKind.WALLET_PAUSED, Finding.closed_at.is_(None))
-        for finding in session.scalars(paused).all():
-            if (finding.evidence["chain_id"], finding.evidence["wallet"]) == (chain_id, wallet.address):
+        told = select(Finding).where(Finding.kind == FindingKind.WALLET_PAUSED, Finding.closed_at.is_(None))
+        for finding in session.scalars(told).all():
+            if (finding.evidence["chain_id"], finding.evidence["wallet"]) == (wallet.chain_id, wallet.address):
                 close_finding(session, now, finding, operator=operator, reason="started again by two people")
+
+
+def void_words_for_others(session: Session, chain_id: int | None) -> None:
+    """Let the words that lifted a stop count for no wallet that stayed paused: each start takes two people anew."""
+    last = session.scalar(select(func.max(RailWord.seq))) or 0
+    for wallet in _wallets(session, chain_id):
+        if wallet.pause_reason is not None:
+            wallet.pause_word_seq = last
 
 
 def _require_no_lost_payout(session: Session, wallet: Wallet) -> None:
