@@ -1,8 +1,10 @@
 """What the pump needs: a chain with the wallet that pays on it, and the wallet's payouts in our database."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from domain.differences import SentTransfer
+from domain.errors import NeedsOperator, TryAgain
 from domain.outbox import QueuedPayout, SentPayout, Sign, StoredTransfer
 from domain.refunds import StatusReason
 from domain.transfers import (
@@ -33,7 +35,9 @@ class Chain(Protocol):
 
     def token_balance(self, asset: str) -> int: ...
 
-    def terms(self, outgoing: Outgoing, view: WalletView | None = None) -> TransferTerms: ...
+    def quotes(
+        self, outgoings: Sequence[Outgoing], view: WalletView | None = None
+    ) -> list[TransferTerms | NeedsOperator | TryAgain]: ...
 
     def raised(self, terms: TransferTerms) -> TransferTerms | None: ...
 

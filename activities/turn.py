@@ -11,7 +11,7 @@ from domain.payouts import DEAD, PayoutStatus
 from domain.policy import Handling
 from domain.refunds import StatusReason
 from domain.runs import PumpReport, WalletKey
-from domain.transfers import ForeignUse, SendAnswer, WalletView
+from domain.transfers import ForeignUse, SendAnswer, TransferTerms, WalletView
 from domain.wallets import PauseReason
 
 LOOK_AT_ALL_TURNS = 15  # the net below the counts of nonces, for an endpoint whose count stands still
@@ -143,18 +143,21 @@ class Turn:
             for queued in waiting:
                 self.outbox.delay(queued, self.dispute or self.unread or "")
             return
-        for queued in [it for it in waiting if not it.is_over_limit][: self._free_places()]:
+        going = [it for it in waiting if not it.is_over_limit][: self._free_places()]
+        for queued, quote in zip(going, self.chain.quotes([it.outgoing for it in going], self.view), strict=True):
             try:
-                self._sign(queued, self.view)
+                self._sign(queued, quote, self.view)
             except TryAgain as error:  # this one waits; what a receiver's code does must not stop the others
                 self.outbox.delay(queued, error.message)
             except NeedsOperator as error:
                 self._cannot_sign(queued, error)
 
-    def _sign(self, queued: QueuedPayout, view: WalletView) -> None:
-        terms, asset = self.chain.terms(queued.outgoing, view), queued.outgoing.asset
+    def _sign(self, queued: QueuedPayout, quote: TransferTerms | NeedsOperator | TryAgain, view: WalletView) -> None:
+        if not isinstance(quote, TransferTerms):
+            raise quote
+        asset = queued.outgoing.asset
         token_balance = None if asset == NATIVE else self.chain.token_balance(asset)
-        if self.signing.sign(queued, terms, view, self.chain.sign, token_balance) is None:
+        if self.signing.sign(queued, quote, view, self.chain.sign, token_balance) is None:
             cause = self.outbox.held_by_nonces(queued, view)
             if cause is not None:
                 self.outbox.delay(queued, cause)

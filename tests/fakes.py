@@ -1,7 +1,7 @@
 """Plain stand-ins for the outside world, for tests in which only our own behaviour matters."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -206,6 +206,8 @@ class FakeChain:
     mines_without_moving: bool = False
     refuses: set[str] = field(default_factory=set)
     """Receivers to whom a transfer would fail."""
+    unclear_about: set[str] = field(default_factory=set)
+    """Receivers of whom nothing can be told now."""
     is_away: bool = False
     disputes: str = ""
     """What two endpoints contradict each other on."""
@@ -249,9 +251,16 @@ class FakeChain:
         self._answer()
         return tx_hash in self.deposits
 
-    def terms(self, outgoing: Outgoing, view: WalletView | None = None) -> TransferTerms:
+    def quotes(
+        self, outgoings: Sequence[Outgoing], view: WalletView | None = None
+    ) -> list[TransferTerms | NeedsOperator | TryAgain]:
+        return [self._quote(it) for it in outgoings]
+
+    def _quote(self, outgoing: Outgoing) -> TransferTerms | NeedsOperator | TryAgain:
         if outgoing.to in self.refuses:
-            raise NeedsOperator(StatusReason.ROUTE_UNKNOWN, "the receiver refuses the money")
+            return NeedsOperator(StatusReason.ROUTE_UNKNOWN, "the receiver refuses the money")
+        if outgoing.to in self.unclear_about:
+            return TryAgain("the estimate failed")
         return TransferTerms(gas=21_000, max_fee_per_gas_wei=10, max_priority_fee_per_gas_wei=1)
 
     def view(self, *, for_signing: bool = True) -> WalletView:

@@ -69,26 +69,19 @@ class Endpoints:
 
     def ask(self, question: Callable[[Member], T]) -> list[Answer[T]]:
         """Ask every endpoint, once it proved to serve the chain; `TryAgain` where fewer answer than must."""
+        return self._enough(self._each(_proven(question), self._awake(self._quorum)))
 
-        def asked(member: Member) -> T:
-            member.node.require_chain()
-            return question(member)
-
-        answers: list[Answer[T]] = []
-        failures: list[TryAgain] = []
-        for member, outcome in self._each(asked, self._awake(self._quorum)):
-            if isinstance(outcome, TryAgain):
-                failures.append(outcome)
-            else:
-                answers.append(Answer(member, outcome))
+    def _enough(self, outcomes: Sequence[tuple[Member, T | TryAgain]]) -> list[Answer[T]]:
+        answers = [Answer(member, it) for member, it in outcomes if not isinstance(it, TryAgain)]
         if len(answers) >= self._quorum:
             return answers
+        failure = next(it for _, it in outcomes if isinstance(it, TryAgain))
         if len(self.members) == 1:
-            raise failures[0]
+            raise failure
         raise TryAgain(
             f"{len(answers)} of {len(self.members)} endpoints of {self._settings.name} answered and "
-            f"{self._quorum} must: {failures[0].message}",
-            after_seconds=failures[0].after_seconds,
+            f"{self._quorum} must: {failure.message}",
+            after_seconds=failure.after_seconds,
         )
 
     def each(self, question: Callable[[Member], T]) -> list[tuple[Member, T | TryAgain]]:
@@ -141,7 +134,24 @@ class Endpoints:
             except NeedsOperator as error:
                 return error
 
-        answers = self.ask(asked)
+        return self._judge(what, self.ask(asked))
+
+    def judged_each(
+        self, whats: Sequence[str], questions: Callable[[Member], Sequence[T | NeedsOperator | TryAgain]]
+    ) -> list[list[Answer[T]] | NeedsOperator | TryAgain]:
+        """Ask several things at once, each judged as by `judged`: what one of them raises stands in its place."""
+        outcomes = self._each(_proven(questions), self._awake(self._quorum))
+
+        def judged(number: int, what: str) -> list[Answer[T]] | NeedsOperator | TryAgain:
+            told = [(member, it if isinstance(it, TryAgain) else it[number]) for member, it in outcomes]
+            try:
+                return self._judge(what, self._enough(told))
+            except (NeedsOperator, TryAgain) as error:
+                return error
+
+        return [judged(number, what) for number, what in enumerate(whats)]
+
+    def _judge(self, what: str, answers: Sequence[Answer[T | NeedsOperator]]) -> list[Answer[T]]:
         refusals = {answer.member: it for answer in answers if isinstance(it := answer.value, NeedsOperator)}
         if len(refusals) == len(answers):
             raise refusals[answers[0].member]
@@ -169,6 +179,16 @@ class Endpoints:
     def disagreement(self, what: str, answers: Mapping[Member, object]) -> EndpointsDisagree:
         """Make the error that names what differs, and who says what."""
         return EndpointsDisagree(self._settings.name, what, {it.number: told for it, told in answers.items()})
+
+
+def _proven(question: Callable[[Member], T]) -> Callable[[Member], T]:
+    """Ask only who proved to serve the chain."""
+
+    def asked(member: Member) -> T:
+        member.node.require_chain()
+        return question(member)
+
+    return asked
 
 
 def likeliest(answers: Sequence[SendAnswer]) -> SendAnswer:

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from eth_utils.crypto import keccak
 from hexbytes import HexBytes
@@ -23,7 +23,7 @@ from domain.transfers import (
 )
 from gateways.evm import departures, deposits, fees, sightings, tokens, trouble
 from gateways.evm import terms as pricing
-from gateways.evm.agreement import Endpoints, Member, likeliest
+from gateways.evm.agreement import Answer, Endpoints, Member, likeliest
 from gateways.evm.answers import read_send_error
 from gateways.evm.evidence import agreed
 from gateways.evm.guard import require_faithful, require_sane, require_sane_cancel
@@ -85,29 +85,48 @@ class EvmChain:
         return any(it.value is not None for it in told)
 
     def terms(self, outgoing: Outgoing, view: WalletView | None = None) -> TransferTerms:
-        """Quote a transfer from the wallet now. `NeedsOperator` where all say that the receiver refuses the money.
+        """Quote a transfer from the wallet now. `NeedsOperator` where all say that the receiver refuses the money."""
+        (quote,) = self.quotes([outgoing], view)
+        if isinstance(quote, TransferTerms):
+            return quote
+        raise quote
 
+    def quotes(
+        self, outgoings: Sequence[Outgoing], view: WalletView | None = None
+    ) -> list[TransferTerms | NeedsOperator | TryAgain]:
+        """Quote several transfers from the wallet now, in their order; what keeps one from going stands in its place.
+
+        Each is estimated, and a token's tried dry, by itself; endpoints are only asked all of it in one request.
         Transfers that are given the same view share what the endpoints tell of fees.
         """
-        try:
-            checked = outgoing.model_copy(update={"to": checksummed(outgoing.to)})
-        except ValueError:
-            raise InvalidRequest("to", "address", "must be an address in EIP-55 form.") from None
-
-        if is_sanctioned(self._settings, checked.to):  # a payout may wait for days, and the list is kept up meanwhile
-            raise NeedsOperator(
-                StatusReason.ROUTE_UNKNOWN,
-                f"{checked.to} is on the list of sanctioned addresses for {self._settings.name}.",
-            )
-
+        checked = [_checked(it) for it in outgoings]
         market = self._markets.of(view.reading if view is not None else 0)
 
-        def quoted(member: Member) -> TransferTerms:
-            return pricing.terms(member.endpoint, member.node, self._settings, checked, market(member.node))
+        def quoted(member: Member) -> list[TransferTerms | NeedsOperator | TryAgain]:
+            return pricing.terms_of_all(member.endpoint, self._settings, checked, market(member.node))
 
-        quotes = [it.value for it in self._endpoints.judged(f"whether {checked.to} can be paid", quoted)]
-        # Too little gas would burn the fee and pay nobody; what is not used of too much costs nothing.
-        return fees.middling(quotes).model_copy(update={"gas": max(it.gas for it in quotes)})
+        whats = [f"whether {it.to} can be paid" for it in checked]
+        if not whats:
+            return []
+        return [
+            self._sanctioned(outgoing) or (it if isinstance(it, NeedsOperator | TryAgain) else _agreed_terms(it))
+            for outgoing, it in zip(checked, self._endpoints.judged_each(whats, quoted), strict=True)
+        ]
+
+    def _sanctioned(self, outgoing: Outgoing) -> NeedsOperator | TryAgain | None:
+        """Return what keeps a receiver from being paid whatever the chain says.
+
+        A payout may wait for days, and the list is kept up meanwhile.
+        """
+        try:
+            if not is_sanctioned(self._settings, outgoing.to):
+                return None
+        except TryAgain as error:
+            return error
+        return NeedsOperator(
+            StatusReason.ROUTE_UNKNOWN,
+            f"{outgoing.to} is on the list of sanctioned addresses for {self._settings.name}.",
+        )
 
     def view(self, *, for_signing: bool = True) -> WalletView:
         """Read the wallet and its chain, for all payouts of a turn; `nonce_finalized` counts the last final block.
@@ -209,6 +228,20 @@ class EvmChain:
         """Tell whether a block of the chain holds a chain transaction that did not fail."""
         found = self.read_transfer(tx_hash)
         return found is not None and found.succeeded
+
+
+def _checked(outgoing: Outgoing) -> Outgoing:
+    try:
+        return outgoing.model_copy(update={"to": checksummed(outgoing.to)})
+    except ValueError:
+        raise InvalidRequest("to", "address", "must be an address in EIP-55 form.") from None
+
+
+def _agreed_terms(answers: Sequence[Answer[TransferTerms]]) -> TransferTerms:
+    """Return the terms by which every endpoint would let the transfer pass."""
+    quotes = [it.value for it in answers]
+    # Too little gas would burn the fee and pay nobody; what is not used of too much costs nothing.
+    return fees.middling(quotes).model_copy(update={"gas": max(it.gas for it in quotes)})
 
 
 def _told(payment: ChainPayment) -> str:

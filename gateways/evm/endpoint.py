@@ -1,6 +1,9 @@
 """One JSON-RPC endpoint over HTTP: a question, and an answer that is a result, an error or unclear."""
 
 import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +26,33 @@ class Reply:
     error: str | None = None
 
 
-class Endpoint:
+Question = tuple[str, tuple[Any, ...]]
+"""A method and its parameters."""
+
+
+class Asked(ABC):
+    """Whoever answers questions the way one endpoint does."""
+
+    name: str
+
+    @property
+    @abstractmethod
+    def silences(self) -> int:
+        """How often it gave no readable answer: whatever was known of it may have changed since."""
+
+    @abstractmethod
+    def ask(self, method: str, *params: Any) -> Reply:
+        """Return the result or the node's error; `TryAgain` where neither came back readable."""
+
+    def call(self, method: str, *params: Any) -> Any:
+        """Return the result; an error of the node is as unclear as no answer, so both are `TryAgain`."""
+        reply = self.ask(method, *params)
+        if reply.error is not None:
+            raise TryAgain(f"{self.name} refused {method}: {reply.error}")
+        return reply.result
+
+
+class Endpoint(Asked):
     """Asks one endpoint, once: whether to ask again is decided by whoever knows what the question was.
 
     Only the provider of web3 is used, never its `Web3` object: that one looks up ENS names, follows
@@ -34,8 +63,7 @@ class Endpoint:
         self, url: str, *, chain_name: str, number: int = 1, request_seconds_max: float = REQUEST_SECONDS_MAX
     ) -> None:
         self.name = f"Endpoint {number} of {chain_name}"
-        self.silences = 0
-        """How often it gave no readable answer: whatever was known of it may have changed since."""
+        self._silences = 0
         self._provider = HTTPProvider(
             url,
             # A redirect would carry signed bytes to an endpoint that nobody configured.
@@ -44,34 +72,61 @@ class Endpoint:
         )
         self._provider.global_ccip_read_enabled = False
 
-    def call(self, method: str, *params: Any) -> Any:
-        """Return the result; an error of the node is as unclear as no answer, so both are `TryAgain`."""
-        reply = self.ask(method, *params)
-        if reply.error is not None:
-            raise TryAgain(f"{self.name} refused {method}: {reply.error}")
-        return reply.result
+    @property
+    def silences(self) -> int:
+        return self._silences
 
     def ask(self, method: str, *params: Any) -> Reply:
         """Return the result or the node's error; `TryAgain` where neither came back readable."""
+        with self._counting_silences():
+            return self._read(
+                method, self._post(method, lambda: self._provider.make_request(*_asked(method, params)))
+            )
+
+    def ask_all(self, questions: Sequence[Question]) -> list[Reply]:
+        """Ask several questions in one request, one by one where the endpoint takes no such request.
+
+        A node may work on them in any order, and at once: nothing that has an order is sent this way.
+        """
+        if len(questions) > 1:
+            asked = [_asked(*it) for it in questions]
+            with self._counting_silences():
+                answers = self._post("several questions", lambda: self._provider.make_batch_request(asked))
+                if isinstance(answers, list):
+                    return self._read_all(questions, answers)
+        return [self.ask(method, *params) for method, params in questions]
+
+    @contextmanager
+    def _counting_silences(self) -> Iterator[None]:
         try:
-            return self._ask(method, params)
+            yield
         except TryAgain:
-            self.silences += 1
+            self._silences += 1
             raise
 
-    def _ask(self, method: str, params: tuple[Any, ...]) -> Reply:
+    def _post(self, what: str, request: Callable[[], Any]) -> Any:
         """Ask once.
 
         The exceptions below this line hold the URL, and so perhaps a provider's key: none is passed on.
         """
         try:
-            response: Any = self._provider.make_request(RPCEndpoint(method), list(params))
+            return request()
         except OSError as error:  # everything that requests raises
-            response = _body_of_refusal(error)
-            if response is None:
-                raise TryAgain(self._no_answer(method, error)) from None
-        except ValueError:
-            raise TryAgain(f"{self.name} answered {method} with no JSON.") from None
+            body = _body_of_refusal(error)
+            if body is None:
+                raise TryAgain(self._no_answer(what, error)) from None
+            return body
+        except (ValueError, TypeError, AttributeError):  # the library sorts what it takes for answers by their ids
+            raise TryAgain(f"{self.name} answered {what} with no JSON.") from None
+
+    def _read_all(self, questions: Sequence[Question], answers: list[Any]) -> list[Reply]:
+        """Read answers in the order of their ids, which is that of the questions where none is missing."""
+        ids = {it.get("id") for it in answers if isinstance(it, dict)}
+        if len(answers) != len(questions) or len(ids) != len(questions) or None in ids:
+            raise TryAgain(f"{self.name} answered {len(answers)} of {len(questions)} questions.")
+        return [self._read(method, answer) for (method, _), answer in zip(questions, answers, strict=True)]
+
+    def _read(self, method: str, response: Any) -> Reply:
         if not isinstance(response, dict):
             raise TryAgain(f"{self.name} answered {method} with no JSON-RPC answer.")
         if response.get("error") is not None:
@@ -84,6 +139,10 @@ class Endpoint:
         status = getattr(getattr(error, "response", None), "status_code", None)
         what = f"HTTP status {status}" if status is not None else type(error).__name__
         return f"{self.name} did not answer {method}: {what}."
+
+
+def _asked(method: str, params: Sequence[Any]) -> tuple[RPCEndpoint, list[Any]]:
+    return RPCEndpoint(method), list(params)
 
 
 def _body_of_refusal(error: OSError) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from domain.errors import TryAgain
 from gateways.evm.answers import is_history_missing, is_revert
-from gateways.evm.endpoint import Endpoint, Reply
+from gateways.evm.endpoint import Asked, Question, Reply
 from gateways.evm.settings import Address, ChainSettings
 
 
@@ -110,12 +110,21 @@ _Model = TypeVar("_Model", bound=_Answer)
 CHAIN_ID_SECONDS = 60.0  # one more call a minute, and nobody is believed for longer who became somebody else
 
 
+def code_of(address: str) -> Question:
+    """Return the question for the code at an address now."""
+    return "eth_getCode", (address, "latest")
+
+
+def call_of(to: str, data: bytes, sender: str | None = None) -> Question:
+    """Return the question what a call would answer."""
+    fields = {"to": to, "data": "0x" + data.hex()} | ({} if sender is None else {"from": sender})
+    return "eth_call", (fields, "latest")
+
+
 class Node:
     """Typed questions to one endpoint. Whatever is unclear or malformed is `TryAgain`."""
 
-    def __init__(
-        self, endpoint: Endpoint, settings: ChainSettings, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, endpoint: Asked, settings: ChainSettings, clock: Callable[[], float] = time.monotonic) -> None:
         self._endpoint = endpoint
         self._settings = settings
         self._clock = clock
@@ -189,7 +198,8 @@ class Node:
 
     def code(self, address: str) -> str:
         """Return the code at an address now, `0x` for none."""
-        return self._bytes(self._endpoint.call("eth_getCode", address, "latest"))
+        method, params = code_of(address)
+        return self._bytes(self._endpoint.call(method, *params))
 
     def code_at(self, address: str, block_number: int) -> str | None:
         """Return the code at an address after a block, None where the node no longer holds that state."""
@@ -200,10 +210,10 @@ class Node:
             raise TryAgain(f"{self._endpoint.name} refused eth_getCode: {reply.error}")
         return self._bytes(reply.result)
 
-    def try_call(self, to: str, data: bytes, *, sender: str | None = None) -> bytes | str:
+    def try_call(self, to: str, data: bytes, sender: str | None = None) -> bytes | str:
         """Run a call without sending it: what it answers, or the node's error in its words, as of a revert."""
-        fields = {"to": to, "data": "0x" + data.hex()} | ({} if sender is None else {"from": sender})
-        reply = self._endpoint.ask("eth_call", fields, "latest")
+        method, params = call_of(to, data, sender)
+        reply = self._endpoint.ask(method, *params)
         if reply.error is not None:
             return reply.error
         try:

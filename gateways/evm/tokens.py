@@ -5,7 +5,8 @@ from domain.refunds import StatusReason
 from domain.transfers import Outgoing
 from gateways.evm import erc20
 from gateways.evm.answers import is_revert
-from gateways.evm.node import Node
+from gateways.evm.endpoint import Question
+from gateways.evm.node import Node, call_of, code_of
 from gateways.evm.settings import ChainSettings, Token
 
 PAUSE_WAIT_SECONDS = 300.0  # a token stands still for hours or days, and every question costs
@@ -33,6 +34,16 @@ def balance(node: Node, settings: ChainSettings, asset: str, owner: str) -> int:
     return number
 
 
+def questions(settings: ChainSettings, outgoing: Outgoing) -> list[Question]:
+    """List what `require_payable` will ask where nothing is wrong; nothing of a token that is not listed."""
+    token = settings.token(outgoing.asset)
+    if token is None:
+        return []
+    is_listing = token.blacklist is not None
+    frozen = [_is_frozen_call(token, it) for it in (outgoing.wallet, outgoing.to) if is_listing]
+    return [code_of(token.address), *(call_of(*it) for it in frozen), call_of(*_transfer_call(outgoing))]
+
+
 def require_payable(node: Node, settings: ChainSettings, outgoing: Outgoing) -> None:
     """Try the very call dry, from the wallet, and ask the token whom it freezes: some let frozen receivers be paid.
 
@@ -49,8 +60,7 @@ def require_payable(node: Node, settings: ChainSettings, outgoing: Outgoing) -> 
                 f"{token.symbol} on {settings.name} has frozen the address that sent the deposit: what it were paid "
                 "it could never use.",
             )
-    data = erc20.transfer_data(outgoing.to, outgoing.amount_base_units)
-    reply = node.try_call(token.address, data, sender=outgoing.wallet)
+    reply = node.try_call(*_transfer_call(outgoing))
     if not isinstance(reply, str) and erc20.says_moved(reply):
         return
     if _is_paused(node, token):
@@ -68,10 +78,17 @@ def require_payable(node: Node, settings: ChainSettings, outgoing: Outgoing) -> 
     )
 
 
+def _transfer_call(outgoing: Outgoing) -> tuple[str, bytes, str]:
+    return outgoing.asset, erc20.transfer_data(outgoing.to, outgoing.amount_base_units), outgoing.wallet
+
+
+def _is_frozen_call(token: Token, address: str) -> tuple[str, bytes]:
+    return token.address, erc20.question(erc20.IS_BLACKLISTED[token.blacklist or ""], address)
+
+
 def _is_frozen(node: Node, settings: ChainSettings, token: Token, address: str) -> bool:
     """Ask the token; where it gives no answer nobody is paid, because silence would let money be frozen."""
-    selector = erc20.IS_BLACKLISTED[token.blacklist or ""]
-    reply = node.try_call(token.address, erc20.question(selector, address))
+    reply = node.try_call(*_is_frozen_call(token, address))
     frozen = None if isinstance(reply, str) else erc20.read_truth(reply)
     if frozen is None:
         raise _stopped(f"{token.symbol} on {settings.name} does not answer {token.blacklist}: {_words(reply)}.")

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 
 from devstack.chain import depositor, wallet
+from domain.transfers import TransferTerms
 from gateways.evm.chain import EvmChain
 from gateways.evm.node import CHAIN_ID_SECONDS
 from gateways.evm.signer import KeystoreSigner
@@ -67,10 +68,11 @@ def test_quotes_of_a_turn_take_one_call_each_and_share_what_is_told_of_fees(
     view = counted.view()
     asked(unreliable)
 
-    for _ in range(PAYOUTS):
-        counted.terms(outgoing(), view)
+    quotes = counted.quotes([outgoing(amount_base_units=1 + it) for it in range(PAYOUTS)], view)
+    counted.terms(outgoing(), view)
 
-    assert asked(unreliable) == {ESTIMATE: PAYOUTS, FEES: 1}
+    assert all(isinstance(it, TransferTerms) for it in quotes)
+    assert asked(unreliable) == {ESTIMATE: PAYOUTS + 1, FEES: 1}
 
 
 def test_fees_of_an_older_view_are_not_remembered_for_a_newer_one_nor_without_one(

@@ -14,6 +14,10 @@ class UnreliableEndpoint:
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
         self.asked: list[str] = []
+        self.refuses_several = False
+        """It takes one question with each request."""
+        self.changes_several: Callable[[list[Any]], Any] = list
+        """What becomes of its answers to several questions."""
         self.faults: dict[str, Callable[[bytes], tuple[int, bytes] | None]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/secret-project-key"
@@ -61,14 +65,31 @@ class UnreliableEndpoint:
             answer: bytes = response.read()
         return answer
 
+    def answer(self, body: bytes) -> tuple[int, bytes] | None:
+        """Answer a question; of several in one request the first that is spoiled spoils them all."""
+        question = json.loads(body)
+        if not isinstance(question, list):
+            self.asked.append(question["method"])
+            fault = self.faults.get(question["method"])
+            return fault(body) if fault else (200, self.forward(body))
+        if self.refuses_several:
+            return 200, _body({"error": {"code": -32600, "message": "one at a time"}})
+        answers = []
+        for it in question:
+            answer = self.answer(json.dumps(it).encode())
+            try:
+                told = json.loads(answer[1]) if answer is not None and answer[0] == 200 else None
+            except ValueError:
+                told = None
+            if not isinstance(told, dict):
+                return answer
+            answers.append(told | {"id": it["id"]})
+        return 200, json.dumps(self.changes_several(answers)).encode()
+
     def _handler(endpoint) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - the handler has a `self` of its own
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                method = json.loads(body)["method"]
-                endpoint.asked.append(method)
-                fault = endpoint.faults.get(method)
-                answer = fault(body) if fault else (200, endpoint.forward(body))
+                answer = endpoint.answer(self.rfile.read(int(self.headers["Content-Length"])))
                 if answer is not None:
                     self.send_response(answer[0])
                     if answer[0] == 307:
