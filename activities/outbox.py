@@ -1,11 +1,11 @@
 """What the pump needs: a chain with the wallet that pays on it, and the wallet's payouts in our database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from domain.differences import SentTransfer
 from domain.errors import NeedsOperator, TryAgain
-from domain.outbox import QueuedPayout, SentPayout, Sign, StoredTransfer
+from domain.outbox import QueuedPayout, QuotedPayout, SentPayout, Sign, SignAnswer, StoredTransfer
 from domain.refunds import StatusReason
 from domain.transfers import (
     ForeignUse,
@@ -82,13 +82,8 @@ class Signing(Protocol):
     """Nonces and signed bytes, stored before anything is sent."""
 
     def sign(
-        self,
-        queued: QueuedPayout,
-        terms: TransferTerms,
-        view: WalletView,
-        sign: Sign,
-        token_balance: int | None = None,
-    ) -> SignedTransfer | None: ...
+        self, quoted: Sequence[QuotedPayout], view: WalletView, sign: Sign, token_balances: Mapping[str, int]
+    ) -> list[SignAnswer]: ...
 
     def raise_fee(self, sent: SentPayout, terms: TransferTerms, sign: Sign) -> SignedTransfer | None: ...
 

@@ -3,15 +3,15 @@
 import logging
 from dataclasses import dataclass, field
 
+from activities.nonces import ask_for_nonces
 from activities.outbox import Chain, Outbox, Sightings, Signing, Wallets
 from domain.errors import BytesDiffer, EndpointsDisagree, NeedsOperator, TryAgain
-from domain.money import NATIVE
 from domain.outbox import IN_FLIGHT_MAX, TAKEN, Purpose, QueuedPayout, SentPayout, StoredTransfer
 from domain.payouts import DEAD, PayoutStatus
 from domain.policy import Handling
 from domain.refunds import StatusReason
 from domain.runs import PumpReport, WalletKey
-from domain.transfers import ForeignUse, SendAnswer, TransferTerms, WalletView
+from domain.transfers import ForeignUse, SendAnswer, WalletView
 from domain.wallets import PauseReason
 
 LOOK_AT_ALL_TURNS = 15  # the net below the counts of nonces, for an endpoint whose count stands still
@@ -144,22 +144,13 @@ class Turn:
                 self.outbox.delay(queued, self.dispute or self.unread or "")
             return
         going = [it for it in waiting if not it.is_over_limit][: self._free_places()]
-        for queued, quote in zip(going, self.chain.quotes([it.outgoing for it in going], self.view), strict=True):
-            try:
-                self._sign(queued, quote, self.view)
-            except TryAgain as error:  # this one waits; what a receiver's code does must not stop the others
-                self.outbox.delay(queued, error.message)
-            except NeedsOperator as error:
-                self._cannot_sign(queued, error)
-
-    def _sign(self, queued: QueuedPayout, quote: TransferTerms | NeedsOperator | TryAgain, view: WalletView) -> None:
-        if not isinstance(quote, TransferTerms):
-            raise quote
-        asset = queued.outgoing.asset
-        token_balance = None if asset == NATIVE else self.chain.token_balance(asset)
-        if self.signing.sign(queued, quote, view, self.chain.sign, token_balance) is None:
-            cause = self.outbox.held_by_nonces(queued, view)
-            if cause is not None:
+        answers = ask_for_nonces(self.chain, self.signing, going, self.view) if going else []
+        for queued, answer in zip(going, answers, strict=True):
+            if isinstance(answer, TryAgain):
+                self.outbox.delay(queued, answer.message)
+            elif isinstance(answer, NeedsOperator):
+                self._cannot_sign(queued, answer)
+            elif answer is None and (cause := self.outbox.held_by_nonces(queued, self.view)) is not None:
                 self.outbox.delay(queued, cause)
 
     def _cannot_sign(self, queued: QueuedPayout, error: NeedsOperator) -> None:

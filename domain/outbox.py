@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.errors import NeedsOperator, TryAgain
 from domain.payouts import PayoutStatus
 from domain.transfers import Outgoing, SendAnswer, SignedTransfer, Transfer, TransferTerms, WalletView
 
@@ -30,6 +31,19 @@ class QueuedPayout(BaseModel):
     is_over_limit: bool = False
     is_held_back: bool = False
     """People know already that a limit keeps it waiting."""
+
+
+class QuotedPayout(BaseModel):
+    """A payout without a nonce, and what it would cost now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    queued: QueuedPayout
+    terms: TransferTerms
+
+
+SignAnswer = SignedTransfer | NeedsOperator | TryAgain | None
+"""What came of asking for a nonce: stored bytes, the signer's error, or nothing where the payout may not go now."""
 
 
 class Purpose(StrEnum):

@@ -1,5 +1,7 @@
 """A nonce that is closed by moving nothing: when a person may ask for it, and what waits until it is closed."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -42,10 +44,15 @@ def require_no_open_nonce(session: Session, row: Refund) -> None:
 
 def open_nonce(session: Session, row: Refund) -> int | None:
     """Return a nonce of its deposit's payouts that no block holds, or None; another ticket may have made them."""
-    unmined = select(Payout.nonce).where(
-        Payout.deposit_id == row.deposit_id,
+    return open_nonces(session, [row]).get(row.deposit_id)
+
+
+def open_nonces(session: Session, rows: Sequence[Refund]) -> dict[str | None, int]:
+    """Return, by deposit, one nonce of each deposit of these refunds that has a payout which no block holds."""
+    unmined = select(Payout.deposit_id, Payout.nonce).where(
+        Payout.deposit_id.in_([it.deposit_id for it in rows]),
         Payout.nonce.is_not(None),
         Payout.block_number.is_(None),
         Payout.is_buried.is_(False),
     )
-    return session.scalar(unmined.limit(1))
+    return {deposit: nonce for deposit, nonce in session.execute(unmined) if nonce is not None}

@@ -1,6 +1,6 @@
 """How a refund ends unpaid: a hold is given back only when all that is known shows the money still with us."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -95,6 +95,20 @@ def found_paid(session: Session, row: Refund) -> int | None:
         Finding.refund_id.in_(of_deposit), Finding.kind.in_(FOUND_PAID), Finding.closed_at.is_(None)
     )
     return session.scalar(found.limit(1))
+
+
+def deposits_found_paid(session: Session, rows: Sequence[Refund]) -> set[str | None]:
+    """Return those deposits of these refunds of which `found_paid` would return a finding."""
+    found = (
+        select(Refund.deposit_id)
+        .join(Finding, Finding.refund_id == Refund.id)
+        .where(
+            Refund.deposit_id.in_([it.deposit_id for it in rows]),
+            Finding.kind.in_(FOUND_PAID),
+            Finding.closed_at.is_(None),
+        )
+    )
+    return set(session.scalars(found))
 
 
 def is_withdrawn(session: Session, row: Refund) -> bool:

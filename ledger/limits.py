@@ -1,5 +1,6 @@
 """Limits on what leaves a wallet, read in the database transaction that assigns the nonce."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, time, timedelta
 
 from sqlalchemy import select
@@ -43,6 +44,16 @@ class Spending:
                 free_at = self._midnight + timedelta(days=1) if amount <= limit else None
                 return Breach(cap=cap, limit_base_units=limit, used_base_units=used, free_at=free_at)
         return None
+
+    def add(self, payout: Payout, account_id: str) -> None:
+        """Count a payout that got its nonce in this database transaction, whether it is written yet or not.
+
+        Only what was summed before is counted up: `breach` has summed all that a limit of this payout needs.
+        """
+        for account in (None, account_id):
+            key = (payout.chain_id or 0, payout.asset or NATIVE, account)
+            if key in self._sums:
+                self._sums[key] += payout.amount_base_units or 0
 
     def _used(self, chain_id: int, asset: str, account_id: str | None) -> int:
         key = (chain_id, asset, account_id)
@@ -97,15 +108,19 @@ def is_told(session: Session, row: Refund, payout: Payout, breach: Breach) -> bo
     return row.status_reason == StatusReason.LIMIT_REACHED and session.scalar(told) is not None
 
 
-def let_go(session: Session, database: Database, row: Refund, payout: Payout) -> None:
-    """Note that no limit keeps this payout back any more, and close the findings that said so."""
+def findings_of(session: Session, payouts: Sequence[tuple[Refund, Payout]]) -> Sequence[Finding]:
+    """Return the open findings that say that a limit keeps one of these payouts back."""
+    keys = {_key(payout, cap, row) for row, payout in payouts for cap in Cap}
+    return session.scalars(select(Finding).where(Finding.key.in_(keys), Finding.closed_at.is_(None))).all()
+
+
+def let_go(session: Session, database: Database, row: Refund, payout: Payout, told: Sequence[Finding]) -> None:
+    """Note that no limit keeps this payout back any more, and close those of the findings that said so."""
     if row.status == RefundStatus.PAYING and row.status_reason == StatusReason.LIMIT_REACHED:
         reason = StatusReason.PAYOUT_SENDING
         cases.move(session, database, row, RefundStatus.PAYING, reason, waiting_for=WaitingFor.CHAIN)
-    told = select(Finding).where(
-        Finding.key.in_([_key(payout, cap, row) for cap in Cap]), Finding.closed_at.is_(None)
-    )
-    for finding in session.scalars(told).all():
+    keys = {_key(payout, cap, row) for cap in Cap}
+    for finding in [it for it in told if it.key in keys and it.closed_at is None]:
         close_finding(session, database.now(), finding, operator=None, reason="the limit is free again")
 
 

@@ -15,13 +15,13 @@ from domain.policy import Policy
 from domain.refunds import RefundState, RefundStatus, StatusReason, WaitingFor
 from domain.verdicts import Outcome, Verdict
 from ledger import cases, disputes
+from ledger.approvals import Approvals, is_approved
 from ledger.billing import payment_of
 from ledger.checking import amount_to_pay, ask_approval, digest_for, verdict_for
 from ledger.claims import claim
 from ledger.database import Database
 from ledger.endings import attend, end, hold_back, is_withdrawn, withdraw
 from ledger.findings import open_finding
-from ledger.records import is_approved
 from ledger.settling import provider_of, settle
 from ledger.switches import is_stopped
 from ledger.tables import Deposit, Hold, Payout, Refund
@@ -187,9 +187,12 @@ class Payouts:
             before = PayoutStatus(payout.status)
             if before not in (PayoutStatus.QUEUED, PayoutStatus.UNKNOWN):
                 return Departure.STAY
-            if before == PayoutStatus.UNKNOWN and is_stopped(session, payout.rail, payout.chain_id):
+            if is_stopped(session, payout.rail, payout.chain_id):
                 return Departure.STAY
-            if before == PayoutStatus.QUEUED and not may_leave(session, self._database, self._policy, row, payout):
+            approvals = Approvals(session, self._policy, [row])
+            if before == PayoutStatus.QUEUED and not is_still_approved(
+                session, self._database, row, payout, approvals
+            ):
                 return Departure.STAY
             now = self._database.now()
             is_forgotten = payout.key_used_at is None or now - payout.key_used_at >= KEY_FORGOTTEN_AFTER
@@ -263,14 +266,14 @@ class Payouts:
         return payout
 
 
-def may_leave(session: Session, database: Database, policy: Policy, row: Refund, payout: Payout) -> bool:
+def is_still_approved(
+    session: Session, database: Database, row: Refund, payout: Payout, approvals: Approvals
+) -> bool:
     """Tell whether a queued payout may leave now; one whose approvals count no longer is dead, and never was sent.
 
     It may have been queued for days, behind a stopped rail or an empty wallet, and people may have changed since.
     """
-    if is_stopped(session, payout.rail, payout.chain_id):
-        return False
-    if is_approved(session, row, Verdict.model_validate(row.verdict), policy):
+    if approvals.is_approved(row, Verdict.model_validate(row.verdict)):
         return True
     refused = PayoutOutcome(
         status=PayoutStatus.REFUSED, reason=StatusReason.PAYOUT_REFUSED, detail="approval_counts_no_longer"

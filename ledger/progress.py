@@ -21,11 +21,11 @@ from domain.refunds import (
 )
 from domain.verdicts import Verdict
 from ledger import audit, cases, contests, disputes, resolving
+from ledger.approvals import standing_of, why_not_approve
 from ledger.checking import ask_approval
 from ledger.database import Database
 from ledger.endings import end, is_withdrawn, withdraw
 from ledger.intake import has_unread_proof
-from ledger.records import standing_of, why_not_approve
 from ledger.tables import (
     AuditEntry,
     Decision,

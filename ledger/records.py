@@ -1,19 +1,18 @@
 """What people decide, recorded by their own authenticated call, in one transaction that checks everything."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from domain.decisions import Action, ResolutionAction, Standing, weigh
-from domain.decisions import Decision as DecisionFact
+from domain.decisions import Action, ResolutionAction, Standing
 from domain.errors import AlreadyDecided, Conflict, InvalidRequest, NotAllowed, StaleDigest, WrongState
 from domain.policy import Policy
 from domain.refunds import WITHDRAWABLE, RefundStatus
 from domain.verdicts import Verdict
 from ledger import audit, cancelling, cases, contests, resolving
+from ledger.approvals import may_act, standing_of, why_not_approve
 from ledger.database import Database
 from ledger.tables import (
     Client,
@@ -26,8 +25,6 @@ from ledger.tables import (
     Resolution,
     Withdrawal,
 )
-
-APPROVING_ROLES = ("approver", "admin")
 
 
 class NewDecision(BaseModel):
@@ -284,73 +281,9 @@ class Records:
             row.news_at = self._database.now()
 
 
-def standing_of(session: Session, row: Refund, policy: Policy) -> Standing:
-    """Weigh a refund's recorded decisions, in recorded order, for its present digest.
-
-    An approver who lost the right since then does not count, so that somebody else can approve.
-    """
-    return _weighed(row, _counting(session, row, policy))
-
-
-def is_approved(session: Session, row: Refund, verdict: Verdict, policy: Policy) -> bool:
-    """Weigh the decisions once more; an approver who lost the right since then does not count."""
-    counting = _counting(session, row, policy)
-    if _weighed(row, counting) != Standing.APPROVED:
-        return False
-    good = {
-        it.operator
-        for it in counting
-        if it.action == Action.APPROVE
-        and it.digest == row.digest
-        and set(verdict.to_acknowledge) <= set(it.acknowledge["codes"])
-    }
-    return len(good) >= (row.approvals_needed or 1)
-
-
-def _counting(session: Session, row: Refund, policy: Policy) -> list[Decision]:
-    """List the decisions that count, in recorded order: every rejection, and who may approve now."""
-    recorded = session.scalars(select(Decision).where(Decision.refund_id == row.id).order_by(Decision.seq)).all()
-    approvers = {it.operator for it in recorded if it.action == Action.APPROVE}
-    refused = {it for it in approvers if why_not_approve(session, policy, row, it) is not None}
-    return [it for it in recorded if it.action == Action.REJECT or it.operator not in refused]
-
-
-def _weighed(row: Refund, counting: Sequence[Decision]) -> Standing:
-    facts = [
-        DecisionFact.model_construct(
-            decision_id=it.decision_id, operator=it.operator, action=Action(it.action), digest=it.digest
-        )
-        for it in counting
-    ]
-    return weigh(facts, digest=row.digest or "", approvals_needed=row.approvals_needed or 1)
-
-
-def why_not_approve(session: Session, policy: Policy, row: Refund, operator: str) -> str | None:
-    """Return why this operator may not approve this refund, or None. Asked again right before paying."""
-    client = session.get(Client, operator)
-    if client is None or not _may_act(client):
-        return "Only an active approver or admin can approve."
-    if operator == row.requester:
-        return "Who asked for a refund cannot approve it."
-    confirmed_by_them = select(OwnershipConfirmation.confirmation_id).where(
-        OwnershipConfirmation.refund_id == row.id, OwnershipConfirmation.operator == operator
-    )
-    if not policy.handling.confirmer_may_approve and session.scalar(confirmed_by_them.limit(1)) is not None:
-        return "Who confirmed the ownership cannot approve the refund."
-    deposit = session.get(Deposit, row.deposit_id) if row.deposit_id else None
-    limit = policy.handling.approver_limit_minor(deposit.currency) if deposit else None
-    if client.role == "approver" and deposit is not None and limit is not None and deposit.amount_minor > limit:
-        return f"An approver may approve up to {limit} {deposit.currency} (smallest unit); this needs an admin."
-    return None
-
-
 def _check_role(session: Session, operator: str) -> None:
-    if not _may_act(session.get(Client, operator)):
+    if not may_act(session.get(Client, operator)):
         raise NotAllowed("Only an active approver or admin may do this.", field="operator", rule="role")
-
-
-def _may_act(client: Client | None) -> bool:
-    return client is not None and client.is_active and client.role in APPROVING_ROLES
 
 
 def _refuse_other(is_same: bool, field: str) -> None:

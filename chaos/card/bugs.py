@@ -15,7 +15,7 @@ from domain.payouts import CardPayout, PayoutOutcome, PayoutStatus
 from gateways.stripe import gateway, outcomes
 from gateways.stripe.answers import Refund, Sight
 from gateways.stripe.gateway import StripeGateway
-from ledger import records
+from ledger import approvals, records
 
 _is_sending: contextvars.ContextVar[bool] = contextvars.ContextVar("is_sending", default=False)
 
@@ -58,7 +58,7 @@ def last_decision_wins() -> None:
     def still_open(*asked: Any) -> Standing:
         return Standing.UNDECIDED
 
-    standing_of = records.standing_of
+    standing_of = approvals.standing_of
     check = records.Records._check_decision
 
     def check_open(self: records.Records, *asked: Any) -> None:

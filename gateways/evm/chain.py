@@ -106,8 +106,6 @@ class EvmChain:
             return pricing.terms_of_all(member.endpoint, self._settings, checked, market(member.node))
 
         whats = [f"whether {it.to} can be paid" for it in checked]
-        if not whats:
-            return []
         return [
             self._sanctioned(outgoing) or (it if isinstance(it, NeedsOperator | TryAgain) else _agreed_terms(it))
             for outgoing, it in zip(checked, self._endpoints.judged_each(whats, quoted), strict=True)

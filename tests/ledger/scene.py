@@ -11,6 +11,7 @@ from domain.decisions import Action, ResolutionAction
 from domain.eligibility import AccountStatus
 from domain.limits import Limits
 from domain.money import NATIVE, Money
+from domain.outbox import QueuedPayout, QuotedPayout, Sign
 from domain.payments import CardPayment, CardPaymentRef, ChainPayment, ChainPaymentRef, Dispute, Settlement
 from domain.payouts import PayoutOutcome, PayoutStatus
 from domain.people import Role
@@ -247,7 +248,14 @@ class Scene:
     def sign(self, refund: str, view: WalletView | None = None, attempt: int = 1) -> SignedTransfer | None:
         """Let the wallet sign one queued payout."""
         queued = next(it for it in self.outbox.queued(CHAIN_ID, WALLET) if it.refund_id == refund)
-        return self.signing.sign(queued, TERMS, view or wallet_view(), sign)
+        return self.sign_one(queued, view or wallet_view())
+
+    def sign_one(self, queued: QueuedPayout, view: WalletView, by: Sign | None = None) -> SignedTransfer | None:
+        """Let the wallet sign one payout, as it was read from the queue."""
+        (answer,) = self.signing.sign([QuotedPayout(queued=queued, terms=TERMS)], view, by or sign)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
     # --- looking
 

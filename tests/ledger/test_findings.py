@@ -13,7 +13,7 @@ from domain.payouts import PayoutStatus
 from domain.refunds import Rail, RefundStatus, StatusReason
 from ledger.findings import open_finding
 from ledger.tables import AuditEntry
-from tests.ledger.scene import CHAIN_ID, PAID_CHAIN, TERMS, WALLET, Scene, sign, wallet_view
+from tests.ledger.scene import CHAIN_ID, PAID_CHAIN, WALLET, Scene, wallet_view
 
 
 def find(scene: Scene, key: str = "order_shortfall/o/1", **changes: Any) -> int:
@@ -164,7 +164,7 @@ def test_paused_wallet_keeps_its_finding(scene: Scene) -> None:
     scene.deposit("dep_2", rail="crypto")
     scene.paying("2", PAID_CHAIN, rail="crypto", deposit_id="dep_2")
     (queued,) = scene.outbox.queued(CHAIN_ID, WALLET)
-    scene.signing.sign(queued, TERMS, wallet_view(nonce=9, nonce_finalized=9), sign)
+    scene.sign_one(queued, wallet_view(nonce=9, nonce_finalized=9))
 
     assert refuses(scene, the_only(scene, FindingKind.WALLET_PAUSED))
 

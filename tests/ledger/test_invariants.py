@@ -39,7 +39,6 @@ from tests.ledger.scene import (
     PAID_CARD,
     PAID_CHAIN,
     PEOPLE,
-    TERMS,
     WALLET,
     Clock,
     Scene,
@@ -236,7 +235,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def pump(self) -> None:
         for queued in self.scene.outbox.queued(CHAIN_ID, WALLET):
-            self.twice(lambda queued=queued: self.scene.signing.sign(queued, TERMS, wallet_view(), sign))
+            self.twice(lambda queued=queued: self.scene.sign_one(queued, wallet_view()))
 
     @rule(data=some, sighting=st.sampled_from(SIGHTINGS))
     def look_at_chain(self, data: st.DataObject, sighting: Sighting | None) -> None:

@@ -8,7 +8,7 @@ from domain.limits import AssetLimits, Cap, Limits
 from domain.money import NATIVE
 from domain.outbox import QueuedPayout
 from domain.refunds import RefundStatus, StatusReason, WaitingFor
-from tests.ledger.scene import CHAIN_ID, COIN, PAID_CHAIN, TERMS, WALLET, Scene, sign, wallet_view
+from tests.ledger.scene import CHAIN_ID, COIN, PAID_CHAIN, TERMS, WALLET, Scene, wallet_view
 
 AMOUNT = 25 * COIN
 
@@ -38,7 +38,7 @@ def pump(scene: Scene, **view: int) -> list[str]:
 
 
 def sign_one(scene: Scene, queued: QueuedPayout, **view: int) -> bool:
-    return scene.signing.sign(queued, TERMS, wallet_view(balance=10**6 * COIN, **view), sign) is not None
+    return scene.sign_one(queued, wallet_view(balance=10**6 * COIN, **view)) is not None
 
 
 def mark_mined(scene: Scene, refund: str) -> None:

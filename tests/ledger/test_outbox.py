@@ -74,7 +74,7 @@ def test_what_is_signed_goes_to_the_sender_with_the_whole_amount(scene: Scene, r
         return sign(transfer)
 
     (waiting,) = scene.outbox.queued(CHAIN_ID, WALLET)
-    scene.signing.sign(waiting, TERMS, wallet_view(), watch)
+    scene.sign_one(waiting, wallet_view(), watch)
 
     assert [(it.to, it.amount_base_units, it.wallet) for it in asked] == [
         (SENDER, PAID_CHAIN.amount_base_units, WALLET)
@@ -100,9 +100,9 @@ def test_nothing_is_signed_by_a_view_that_does_not_show_pool_and_balance(scene: 
 
 def test_signing_a_second_time_signs_nothing(scene: Scene, refund: str) -> None:
     (waiting,) = scene.outbox.queued(CHAIN_ID, WALLET)
-    scene.signing.sign(waiting, TERMS, wallet_view(), sign)
+    scene.sign_one(waiting, wallet_view())
 
-    again = scene.signing.sign(waiting, TERMS, wallet_view(), sign)
+    again = scene.sign_one(waiting, wallet_view())
 
     assert again is None
     assert len(sent(scene).transactions) == 1
@@ -115,7 +115,7 @@ def test_a_crash_while_signing_leaves_no_nonce_and_no_bytes(scene: Scene, refund
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        scene.signing.sign(waiting, TERMS, wallet_view(nonce=3, first_nonce=3), crash)
+        scene.sign_one(waiting, wallet_view(nonce=3, first_nonce=3), crash)
 
     assert (scene.payout(refund).nonce, scene.payout(refund).status) == (None, PayoutStatus.QUEUED)
     assert queued(scene) == [refund]
@@ -155,7 +155,7 @@ def test_a_stopped_rail_signs_nothing_more_and_stops_no_other(scene: Scene, refu
     with scene.database.write() as session:
         session.add(RailStop(rail=rail, operator="ann", reason="drill", stopped_at=NOON))
 
-    signed = scene.signing.sign(waiting, TERMS, wallet_view(), sign)
+    signed = scene.sign_one(waiting, wallet_view())
 
     assert queued(scene) == []
     assert (signed is None) == (rail == "crypto")
@@ -334,4 +334,4 @@ def test_a_card_payout_has_no_place_here(scene: Scene) -> None:
     outgoing = Outgoing(chain_id=31337, wallet=WALLET, to=SENDER, amount_base_units=1)
 
     with pytest.raises(ValueError, match="outbox"):
-        scene.signing.sign(QueuedPayout(refund_id=refund, attempt=1, outgoing=outgoing), TERMS, wallet_view(), sign)
+        scene.sign_one(QueuedPayout(refund_id=refund, attempt=1, outgoing=outgoing), wallet_view())

@@ -14,7 +14,7 @@ from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus
 from ledger.books import Book
 from ledger.database import Database
-from tests.ledger.scene import CHAIN_ID, PAID_CARD, PAID_CHAIN, TERMS, WALLET, Clock, Scene, sign, wallet_view
+from tests.ledger.scene import CHAIN_ID, PAID_CARD, PAID_CHAIN, WALLET, Clock, Scene, wallet_view
 
 CROWD = 50
 DESKS = 10  # databases that the crowd shares: each is a process of its own, with its own connections
@@ -209,11 +209,7 @@ def test_two_workers_who_sign_at_once_never_share_a_nonce_and_sign_each_payout_o
 
     # Every payout is signed by two workers who both read the same queue.
     signed = at_once(
-        [
-            lambda desk=desk, it=it: desk.signing.sign(it, TERMS, wallet_view(), sign)
-            for it in waiting
-            for desk in desks[:2]
-        ]
+        [lambda desk=desk, it=it: desk.sign_one(it, wallet_view()) for it in waiting for desk in desks[:2]]
     )
 
     assert sum(it is not None for it in signed) == len(waiting)

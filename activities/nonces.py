@@ -1,0 +1,51 @@
+"""Nonces for a group of queued payouts: each quoted and tried dry first, then all signed and stored together."""
+
+from collections.abc import Iterator, Sequence
+from itertools import repeat
+
+from activities.outbox import Chain, Signing
+from domain.errors import NeedsOperator, TryAgain
+from domain.money import NATIVE
+from domain.outbox import QueuedPayout, QuotedPayout, SignAnswer
+from domain.transfers import TransferTerms, WalletView
+
+Obstacle = NeedsOperator | TryAgain | None
+
+
+def ask_for_nonces(
+    chain: Chain, signing: Signing, waiting: Sequence[QueuedPayout], view: WalletView
+) -> list[SignAnswer]:
+    """Return what came of each, in their order: what keeps one of them from going must not stop the others."""
+    quotes = chain.quotes([it.outgoing for it in waiting], view)
+    tokens = {it.outgoing.asset for it in waiting} - {NATIVE}
+    balances = {asset: _token_balance(chain, asset) for asset in tokens}
+    obstacles: list[Obstacle] = []
+    quoted: list[QuotedPayout] = []
+    for queued, quote in zip(waiting, quotes, strict=True):
+        balance = balances.get(queued.outgoing.asset)
+        if not isinstance(quote, TransferTerms):
+            obstacles.append(quote)
+        elif isinstance(balance, TryAgain):
+            obstacles.append(balance)
+        else:
+            obstacles.append(None)
+            quoted.append(QuotedPayout(queued=queued, terms=quote))
+    known = {asset: it for asset, it in balances.items() if isinstance(it, int)}
+    answers = _signed(chain, signing, quoted, view, known)
+    return [obstacle or next(answers) for obstacle in obstacles]
+
+
+def _signed(
+    chain: Chain, signing: Signing, quoted: Sequence[QuotedPayout], view: WalletView, balances: dict[str, int]
+) -> Iterator[SignAnswer]:
+    try:
+        return iter(signing.sign(quoted, view, chain.sign, balances))
+    except TryAgain as error:
+        return repeat(error)
+
+
+def _token_balance(chain: Chain, asset: str) -> int | TryAgain:
+    try:
+        return chain.token_balance(asset)
+    except TryAgain as error:
+        return error
