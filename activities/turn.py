@@ -38,6 +38,10 @@ class Turn:
     unread: str | None = None
     """Why there is no view: without one no nonce is assigned, and what has one goes on being sent."""
     changed: list[str] = field(default_factory=list)
+    _queue: list[QueuedPayout] | None = None
+    """What waited when the turn began; what came later waits for the next view."""
+    _line: list[SentPayout] | None = None
+    """The payouts with nonces as they were read last; forgotten with every step that may have changed one."""
 
     def take_view(self) -> None:
         """Read the wallet and its chain, once for all payouts of this turn.
@@ -48,7 +52,7 @@ class Turn:
             self.unread = f"{self.key.wallet} is not the wallet of chain {self.key.chain_id} any more"
             logger.error("wallet.unknown", extra={"chain_id": self.key.chain_id, "wallet": self.key.wallet})
             return
-        is_for_signing = self._has_waiting()
+        is_for_signing = any(not it.is_over_limit for it in self._waiting())
         try:
             view = self.chain.view(for_signing=is_for_signing)
             # Code can come to an address at any time: it is asked for now and then, like at the start, and whenever a
@@ -65,6 +69,7 @@ class Turn:
         """Look for every payout of which a look may show something new, under all of its hashes."""
         for payout in self._sent():
             if self._is_full or self.view is None or payout.is_worth_a_look(self.view):
+                self._forget()
                 try:
                     self._tell(payout, self._look(payout))
                 except EndpointsDisagree as error:
@@ -102,6 +107,7 @@ class Turn:
         for payout in self._open():
             is_gone = self.view is not None and self.view.nonce_finalized > payout.nonce
             if (is_gone and self._is_full) or (payout.is_suspected and not is_gone):
+                self._forget()
                 self._tell(payout, self._suspect(payout, is_gone=is_gone))
 
     def _suspect(self, payout: SentPayout, *, is_gone: bool) -> bool:
@@ -135,7 +141,7 @@ class Turn:
 
     def sign_waiting(self) -> None:
         """Give nonces to what waits and may go, oldest first; each is stored with its bytes."""
-        waiting = self.outbox.queued(self.key.chain_id, self.key.wallet)
+        waiting = self._waiting()
         for queued in waiting:
             if queued.is_over_limit and not queued.is_held_back:
                 self.outbox.hold_back(queued)
@@ -144,7 +150,10 @@ class Turn:
                 self.outbox.delay(queued, self.dispute or self.unread or "")
             return
         going = [it for it in waiting if not it.is_over_limit][: self._free_places()]
-        answers = ask_for_nonces(self.chain, self.signing, going, self.view) if going else []
+        if not going:
+            return
+        answers = ask_for_nonces(self.chain, self.signing, going, self.view)
+        self._forget()
         for queued, answer in zip(going, answers, strict=True):
             if isinstance(answer, TryAgain):
                 self.outbox.delay(queued, answer.message)
@@ -180,6 +189,7 @@ class Turn:
             self._outbid(head, head.newest.purpose)
 
     def _outbid(self, payout: SentPayout, purpose: Purpose) -> None:
+        self._forget()
         try:
             terms = self.chain.raised(payout.newest.terms)
             if terms is None:
@@ -206,12 +216,21 @@ class Turn:
             self.outbox.stuck(payout, cause)
 
     def send_in_order(self) -> None:
-        """Send what is in no block, the lowest nonce first; nothing overtakes a nonce that no node has taken."""
-        for payout in self._open():
-            if not self._send(payout):
-                return
+        """Send what is in no block, the lowest nonce first; nothing overtakes a nonce that no node has taken.
 
-    def _send(self, payout: SentPayout) -> bool:
+        What nodes answered is written down at the end. Who dies before that sends the same bytes once more.
+        """
+        self._forget()  # what died meanwhile must not be sent
+        answers: dict[str, SendAnswer] = {}
+        try:
+            for payout in self._open():
+                if not self._send(payout, answers):
+                    return
+        finally:
+            if answers:
+                self.outbox.record_sends(answers, self.view.head_block if self.view else -1)
+
+    def _send(self, payout: SentPayout, answers: dict[str, SendAnswer]) -> bool:
         """Send a payout's newest bytes if that is due; return whether the next nonce may follow."""
         newest = payout.newest
         is_used = self.view is not None and self.view.nonce_latest > payout.nonce
@@ -223,9 +242,8 @@ class Turn:
         except NeedsOperator as error:
             self._tell(payout, self.sightings.distrust(payout, newest, error.message))
             return is_taken
-        answer = self.chain.broadcast(newest.raw)
-        sends = self.outbox.record_send(newest.tx_hash, answer, self.view.head_block if self.view else -1)
-        _log_sending(payout, newest, answer, is_first=sends == 1)
+        answer = answers[newest.tx_hash] = self.chain.broadcast(newest.raw)
+        _log_sending(payout, newest, answer)
         return is_taken or answer in TAKEN
 
     def report(self) -> PumpReport:
@@ -237,11 +255,18 @@ class Turn:
     def _is_full(self) -> bool:
         return self.key.turn % LOOK_AT_ALL_TURNS == 0
 
-    def _has_waiting(self) -> bool:
-        return any(not it.is_over_limit for it in self.outbox.queued(self.key.chain_id, self.key.wallet))
+    def _waiting(self) -> list[QueuedPayout]:
+        if self._queue is None:
+            self._queue = self.outbox.queued(self.key.chain_id, self.key.wallet)
+        return self._queue
 
     def _sent(self) -> list[SentPayout]:
-        return self.outbox.sent(self.key.chain_id, self.key.wallet)
+        if self._line is None:
+            self._line = self.outbox.sent(self.key.chain_id, self.key.wallet)
+        return self._line
+
+    def _forget(self) -> None:
+        self._line = None
 
     def _open(self) -> list[SentPayout]:
         return [payout for payout in self._sent() if not payout.is_mined]
@@ -259,10 +284,10 @@ def _is_silent(payout: SentPayout) -> bool:
     return payout.status in DEAD and payout.newest.purpose == Purpose.PAY
 
 
-def _log_sending(payout: SentPayout, sent: StoredTransfer, answer: SendAnswer, *, is_first: bool) -> None:
+def _log_sending(payout: SentPayout, sent: StoredTransfer, answer: SendAnswer) -> None:
     # While it is in no block it is sent again and again, which is no news.
     logger.log(
-        logging.INFO if is_first else logging.DEBUG,
+        logging.INFO if sent.sends == 0 else logging.DEBUG,
         "payout.broadcast",
         extra={
             "refund_id": payout.refund_id,

@@ -9,7 +9,7 @@ import time
 import tomllib
 import urllib.request
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -94,25 +94,22 @@ def save_after_send() -> None:
 
 def release_when_retries_end() -> None:
     """Take a payout for failed that was sent some times in vain, and give the hold back."""
-    record_send = Outbox.record_send
+    record_sends = Outbox.record_sends
 
-    def give_up(self: Outbox, tx_hash: str, *answer: Any) -> int:
-        sends = record_send(self, tx_hash, *answer)
-        if sends >= SENDS_UNTIL_GIVEN_UP:
-            with self._database.write() as session:
+    def give_up(self: Outbox, answers: Mapping[str, SendAnswer], *head: Any) -> None:
+        record_sends(self, answers, *head)
+        with self._database.write() as session:
+            for tx_hash in answers:
                 sent = session.get_one(ChainTransaction, tx_hash)
-                payout, row = (
-                    session.get_one(Payout, (sent.refund_id, sent.attempt)),
-                    cases.get(session, sent.refund_id),
-                )
-                if payout.status == PayoutStatus.UNKNOWN:
+                payout = session.get_one(Payout, (sent.refund_id, sent.attempt))
+                if sent.sends >= SENDS_UNTIL_GIVEN_UP and payout.status == PayoutStatus.UNKNOWN:
+                    row = cases.get(session, sent.refund_id)
                     failed = PayoutOutcome(status=PayoutStatus.FAILED, reason=StatusReason.PAYOUT_FAILED)
                     settle(session, self._database, row, payout, failed)
                     ended = RefundStatus.REJECTED, StatusReason.OPERATOR_REJECTED
                     cases.end_unpaid(session, self._database, row, *ended)
-        return sends
 
-    _replace(Outbox, "record_send", give_up)
+    _replace(Outbox, "record_sends", give_up)
 
 
 def no_rebroadcast_after_paid() -> None:

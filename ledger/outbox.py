@@ -1,5 +1,6 @@
 """The outbox of chain payouts: what waits for a nonce, what has one, and what nodes said to its bytes."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import select
@@ -18,7 +19,7 @@ from ledger.findings import open_finding
 from ledger.limits import Spending
 from ledger.settling import settle
 from ledger.switches import is_stopped
-from ledger.tables import ChainTransaction, Payout, Wallet
+from ledger.tables import ChainTransaction, Payout, Refund, Wallet
 
 DELAY_TOLD_SECONDS = 300  # a node that is away for a moment is no matter for people
 NO_LIMITS = Limits()
@@ -38,8 +39,9 @@ class Outbox:
             if is_stopped(session, "crypto", chain_id) or (wallet and wallet.pause_reason):
                 return []
             spending = Spending(session, self._database.now(), self._limits)
-            waiting = session.scalars(
-                select(Payout)
+            waiting = session.execute(
+                select(Payout, Refund)
+                .join(Refund, Refund.id == Payout.refund_id)
                 .where(
                     Payout.chain_id == chain_id,
                     Payout.wallet == address,
@@ -47,7 +49,7 @@ class Outbox:
                 )
                 .order_by(Payout.begun_at, Payout.refund_id)
             ).all()
-            return [_queued(session, spending, payout) for payout in waiting]
+            return [_queued(session, spending, payout, row) for payout, row in waiting]
 
     def hold_back(self, queued: QueuedPayout) -> None:
         """Let a payout that a limit keeps back wait, with a finding that says which and until when."""
@@ -60,28 +62,35 @@ class Outbox:
 
     def sent(self, chain_id: int, address: str) -> list[SentPayout]:
         """List the payouts whose bytes exist and that still need care, in the order of their nonces."""
+        cared_for = (
+            Payout.chain_id == chain_id,
+            Payout.wallet == address,
+            Payout.nonce.is_not(None),
+            Payout.is_buried.is_(False),
+        )
+        is_of = (ChainTransaction.refund_id == Payout.refund_id) & (ChainTransaction.attempt == Payout.attempt)
         with self._database.read() as session:
-            payouts = session.scalars(
-                select(Payout)
-                .where(
-                    Payout.chain_id == chain_id,
-                    Payout.wallet == address,
-                    Payout.nonce.is_not(None),
-                    Payout.is_buried.is_(False),
-                )
-                .order_by(Payout.nonce)
-            ).all()
-            return [_sent(session, payout, self._database.now()) for payout in payouts]
+            found = session.execute(
+                select(Payout, ChainTransaction)
+                .join(ChainTransaction, is_of)
+                .where(*cared_for)
+                .order_by(Payout.nonce, ChainTransaction.sequence)
+            )
+            signed: dict[Payout, list[ChainTransaction]] = {}
+            for payout, transaction in found:
+                signed.setdefault(payout, []).append(transaction)
+            return [_sent(payout, rows, self._database.now()) for payout, rows in signed.items()]
 
-    def record_send(self, tx_hash: str, answer: SendAnswer, head_block: int = 0) -> int:
-        """Keep the node's answer beside the bytes, a hint for people, never a fact about money; count the sends."""
+    def record_sends(self, answers: Mapping[str, SendAnswer], head_block: int = 0) -> None:
+        """Keep nodes' answers beside the bytes, by their hash: hints for people, never a fact about money."""
         with self._database.write() as session:
-            row, now = session.get_one(ChainTransaction, tx_hash), self._database.now()
-            if row.first_sent_at is None:
-                row.first_sent_at, row.first_sent_block = now, head_block
-            row.sends, row.last_sent_at = row.sends + 1, now
-            row.last_answer, row.is_taken = answer.value, row.is_taken or answer in TAKEN
-            return row.sends
+            now = self._database.now()
+            for row in session.scalars(select(ChainTransaction).where(ChainTransaction.tx_hash.in_(answers))):
+                answer = answers[row.tx_hash]
+                if row.first_sent_at is None:
+                    row.first_sent_at, row.first_sent_block = now, head_block
+                row.sends, row.last_sent_at = row.sends + 1, now
+                row.last_answer, row.is_taken = answer.value, row.is_taken or answer in TAKEN
 
     def cannot_sign(self, queued: QueuedPayout, reason: StatusReason, detail: str) -> None:
         """Bring a payout that cannot be signed before an operator; it has no nonce, so it was never sent."""
@@ -173,8 +182,7 @@ def transactions_of(session: Session, payout: Payout) -> list[ChainTransaction]:
     return list(session.scalars(mine.order_by(ChainTransaction.sequence)))
 
 
-def _queued(session: Session, spending: Spending, payout: Payout) -> QueuedPayout:
-    row = cases.get(session, payout.refund_id)
+def _queued(session: Session, spending: Spending, payout: Payout, row: Refund) -> QueuedPayout:
     breach = spending.breach(payout, row.account_id)
     return QueuedPayout(
         refund_id=payout.refund_id,
@@ -185,14 +193,14 @@ def _queued(session: Session, spending: Spending, payout: Payout) -> QueuedPayou
     )
 
 
-def _sent(session: Session, payout: Payout, now: datetime) -> SentPayout:
+def _sent(payout: Payout, signed: Sequence[ChainTransaction], now: datetime) -> SentPayout:
     return SentPayout(
         refund_id=payout.refund_id,
         attempt=payout.attempt,
         nonce=payout.nonce or 0,
         status=PayoutStatus(payout.status),
         outgoing=outgoing_of(payout),
-        transactions=tuple(_stored(row, now) for row in transactions_of(session, payout)),
+        transactions=tuple(_stored(row, now) for row in signed),
         tx_hash=payout.tx_hash,
         block_number=payout.block_number,
         is_cancel_asked=payout.is_cancel_asked,

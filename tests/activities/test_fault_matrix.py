@@ -82,7 +82,7 @@ class TestSending:
         refund = pair.queue()
         pair.town.proxy.arm(Fault.LOST_BEFORE, endpoint=1 - reached, method=SEND)
         with monkeypatch.context() as dying:
-            dying.setattr("ledger.outbox.Outbox.record_send", _die)
+            dying.setattr("ledger.outbox.Outbox.record_sends", _die)
             with pytest.raises(KeyboardInterrupt):
                 pair.turn()
         assert pair.town.pooled() == 1

@@ -48,7 +48,7 @@ _CRYPTO: list[Row] = [
     ("F17", "pump.sign.committed"),
     ("F17", "pump.broadcast.before"),
     ("F18", "pump.broadcast.after"),
-    *_both("F18", "pump", "record_send"),
+    *_both("F18", "pump", "record_sends"),
     ("F21", "pump.raise_fee.uncommitted"),
     ("F21", "pump.raise_fee.committed"),
     *_both("F20", "pump", "see_mined"),

@@ -27,6 +27,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from domain.outbox import QuotedPayout
 from domain.refunds import parse_ticket, refund_id
 from domain.runs import OpenRefund
 
@@ -60,7 +61,7 @@ _EFFECTS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "signature": _CALL,
         "sign": _DATABASE,
         "broadcast": _CALL,
-        "record_send": _DATABASE,
+        "record_sends": _DATABASE,
         "see_nothing": _DATABASE,
         "see_mined": _DATABASE,
         "see_final": _DATABASE,
@@ -215,6 +216,10 @@ def subjects_in(*values: Any) -> tuple[str, ...]:
     """Find on whose behalf something is done: refunds, and chains, among the arguments of a call."""
     found: list[str] = []
     for value in values:
+        if isinstance(value, list | tuple):
+            found.extend(subjects_in(*value))
+        if isinstance(value, QuotedPayout):
+            found.append(value.queued.refund_id)
         if isinstance(value, str) and value.startswith("rf_"):
             found.append(value)
         for name, prefix in (("refund_id", ""), ("chain_id", "chain_")):

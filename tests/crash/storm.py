@@ -48,7 +48,7 @@ class Played:
     @property
     def subject(self) -> str:
         """Whom the point is armed for: a call of the pump names its chain and no refund."""
-        on_chain = ("pump.broadcast", "pump.record_send", "pump.done")
+        on_chain = ("pump.broadcast", "pump.record_sends", "pump.done")
         return f"chain_{self.chain.chain_id}" if self.chain and self.case.point.startswith(on_chain) else self.refund
 
 

@@ -218,7 +218,7 @@ def test_the_node_s_answer_is_kept_and_moves_nothing(scene: Scene, signed: str) 
     tx_hash = sent(scene).transactions[0].tx_hash
 
     for answer in (SendAnswer.UNCLEAR, SendAnswer.SEEN):
-        scene.outbox.record_send(tx_hash, answer)
+        scene.outbox.record_sends({tx_hash: answer})
 
     with scene.database.read() as session:
         row = session.get_one(ChainTransaction, tx_hash)
