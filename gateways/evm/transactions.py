@@ -5,8 +5,6 @@ from typing import Any
 
 import rlp  # type: ignore[import-untyped]  # it brings no types
 from eth_account import Account
-from eth_account.typed_transactions.typed_transaction import TypedTransaction
-from hexbytes import HexBytes
 
 from domain.money import NATIVE
 from domain.transfers import Outgoing, TransferTerms
@@ -88,19 +86,20 @@ def read_signed(raw: bytes) -> Unsigned | None:
 
 
 def _typed(raw: bytes) -> dict[str, Any]:
-    found = dict(TypedTransaction.from_bytes(HexBytes(raw)).as_dict())
-    if found["accessList"]:
+    """Read the fields of EIP-1559, which end in the signature; the library that wrote them is not asked."""
+    chain_id, nonce, tip, fee, gas, to, value, data, access_list, _, _, _ = rlp.decode(raw[1:], strict=True)
+    if access_list:
         raise ValueError("an access list is none of ours")
     return {
         "type": DYNAMIC_FEE_TYPE,
-        "chain_id": found["chainId"],
-        "nonce": found["nonce"],
-        "to": checksummed(HexBytes(found["to"]).to_0x_hex()),
-        "value": found["value"],
-        "data": bytes(found["data"]),
-        "gas": found["gas"],
-        "max_fee_per_gas_wei": found["maxFeePerGas"],
-        "max_priority_fee_per_gas_wei": found["maxPriorityFeePerGas"],
+        "chain_id": int.from_bytes(chain_id),
+        "nonce": int.from_bytes(nonce),
+        "to": checksummed("0x" + to.hex()),
+        "value": int.from_bytes(value),
+        "data": bytes(data),
+        "gas": int.from_bytes(gas),
+        "max_fee_per_gas_wei": int.from_bytes(fee),
+        "max_priority_fee_per_gas_wei": int.from_bytes(tip),
     }
 
 

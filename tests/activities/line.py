@@ -6,7 +6,8 @@ from domain.payouts import PayoutStatus
 from domain.runs import PumpReport
 from ledger.tables import ChainTransaction, Wallet
 from tests.activities.steps import Steps
-from tests.fakes import CHAIN_ID, WALLET, FakeChain
+from tests.fakes import CHAIN_ID, SENDER, WALLET, FakeChain
+from tests.workflows.house import COIN, chain_hash
 
 
 @dataclass
@@ -23,9 +24,10 @@ class Line:
     def chain(self) -> FakeChain:
         return self.house.chain
 
-    def queue(self, name: str = "dep_1") -> str:
+    def queue(self, name: str = "dep_1", sender: str = SENDER) -> str:
         """Bring the refund of a new deposit to its queued payout."""
         self.house.deposit(name, rail="crypto")
+        self.chain.add_deposit(chain_hash(name), COIN, sender=sender)
         refund = self.house.accept(name, rail="crypto", deposit_id=name)
         self.steps.check(refund)
         self.house.approve(refund)

@@ -10,11 +10,12 @@ import pytest
 
 from domain.decisions import Action, ResolutionAction
 from domain.errors import AlreadyDecided, InsufficientBalance, PaymentTaken, Refused, WrongState
+from domain.outbox import QuotedPayout
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus
 from ledger.books import Book
 from ledger.database import Database
-from tests.ledger.scene import CHAIN_ID, PAID_CARD, PAID_CHAIN, WALLET, Clock, Scene, wallet_view
+from tests.ledger.scene import CHAIN_ID, PAID_CARD, PAID_CHAIN, TERMS, WALLET, Clock, Scene, sign, wallet_view
 
 CROWD = 50
 DESKS = 10  # databases that the crowd shares: each is a process of its own, with its own connections
@@ -215,6 +216,23 @@ def test_two_workers_who_sign_at_once_never_share_a_nonce_and_sign_each_payout_o
     assert sum(it is not None for it in signed) == len(waiting)
     assert [it.nonce for it in scene.outbox.sent(CHAIN_ID, WALLET)] == [0, 1, 2, 3]
     assert all(len(it.transactions) == 1 for it in scene.outbox.sent(CHAIN_ID, WALLET))
+
+
+def test_two_workers_with_the_same_group_sign_each_payout_once_and_leave_no_gap(
+    scene: Scene, desks: list[Scene]
+) -> None:
+    scene.account()
+    for number in range(6):
+        scene.deposit(f"dep_{number}", rail="crypto")
+        scene.paying(str(number), PAID_CHAIN, rail="crypto", deposit_id=f"dep_{number}")
+    group = [QuotedPayout(queued=it, terms=TERMS) for it in scene.outbox.queued(CHAIN_ID, WALLET)]
+
+    first, second = at_once([lambda desk=desk: desk.signing.sign(group, wallet_view(), sign) for desk in desks[:2]])
+
+    assert [sum(it is not None for it in pair) for pair in zip(first, second, strict=True)] == [1] * len(group)
+    assert [it.nonce for it in scene.outbox.sent(CHAIN_ID, WALLET)] == list(range(len(group)))
+    assert all(len(it.transactions) == 1 for it in scene.outbox.sent(CHAIN_ID, WALLET))
+    assert scene.audit_break() is None
 
 
 def test_the_trail_holds_together_whoever_writes_at_once(scene: Scene, desks: list[Scene]) -> None:
