@@ -68,7 +68,7 @@ def last_decision_wins() -> None:
         finally:
             _replace(records, "standing_of", standing_of)
 
-    _replace(records, "weigh", newest)
+    _replace(approvals, "weigh", newest)
     _replace(records.Records, "_check_decision", check_open)
 
 

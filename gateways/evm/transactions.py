@@ -5,6 +5,10 @@ from typing import Any
 
 import rlp  # type: ignore[import-untyped]  # it brings no types
 from eth_account import Account
+from eth_keys.datatypes import Signature
+from eth_keys.exceptions import BadSignature
+from eth_utils.crypto import keccak
+from eth_utils.exceptions import ValidationError
 
 from domain.money import NATIVE
 from domain.transfers import Outgoing, TransferTerms
@@ -80,17 +84,23 @@ def read_signed(raw: bytes) -> Unsigned | None:
     """
     try:
         fields = _typed(raw) if raw[:1] == bytes([DYNAMIC_FEE_TYPE]) else _legacy(raw)
-        return Unsigned(sender=Account.recover_transaction(raw), **fields)
-    except (ValueError, TypeError, KeyError, IndexError, rlp.exceptions.RLPException):
+        return Unsigned(**fields)
+    except (ValueError, TypeError, KeyError, IndexError, rlp.exceptions.RLPException, BadSignature, ValidationError):
         return None
 
 
 def _typed(raw: bytes) -> dict[str, Any]:
     """Read the fields of EIP-1559, which end in the signature; the library that wrote them is not asked."""
-    chain_id, nonce, tip, fee, gas, to, value, data, access_list, _, _, _ = rlp.decode(raw[1:], strict=True)
+    signed = rlp.decode(raw[1:], strict=True)
+    chain_id, nonce, tip, fee, gas, to, value, data, access_list, y_parity, r, s = signed
     if access_list:
         raise ValueError("an access list is none of ours")
+    if any(it[:1] == b"\0" for it in (chain_id, nonce, tip, fee, gas, value, y_parity, r, s)):
+        raise ValueError("no node reads a number with leading zeros")
+    digest = keccak(raw[:1] + rlp.encode(signed[:9]))
+    signature = Signature(vrs=(int.from_bytes(y_parity), int.from_bytes(r), int.from_bytes(s)))
     return {
+        "sender": signature.recover_public_key_from_msg_hash(digest).to_checksum_address(),
         "type": DYNAMIC_FEE_TYPE,
         "chain_id": int.from_bytes(chain_id),
         "nonce": int.from_bytes(nonce),
@@ -110,6 +120,7 @@ def _legacy(raw: bytes) -> dict[str, Any]:
     if chain_id < 1:
         raise ValueError("its signature covers no chain id")
     return {
+        "sender": Account.recover_transaction(raw),
         "type": LEGACY_TYPE,
         "chain_id": chain_id,
         "nonce": int.from_bytes(nonce),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+import rlp  # type: ignore[import-untyped]  # it brings no types
 from eth_account import Account
 from eth_account.typed_transactions.typed_transaction import TypedTransaction
 from eth_utils.crypto import keccak
@@ -17,7 +18,7 @@ from devstack.chain import (
 from domain.errors import BytesDiffer, NeedsOperator
 from domain.transfers import SignedTransfer, Transfer, TransferTerms
 from gateways.evm.chain import EvmChain
-from gateways.evm.transactions import Unsigned
+from gateways.evm.transactions import Unsigned, read_signed
 from tests.gateways.evm.local_chain import DEPOSIT_WEI, LocalChain, chain_settings
 from tests.gateways.evm.payouts import signed_as_legacy, signed_otherwise, transfer
 
@@ -67,6 +68,52 @@ def test_signing_refuses_what_the_settings_do_not_allow(
         chain.sign(wanted)
 
     assert caught.value.reason == "payout_refused"
+
+
+def test_signed_bytes_are_read_as_the_library_that_wrote_them_reads_them(chain: EvmChain) -> None:
+    wanted = transfer(chain)
+    for nonce in (0, 127, 128, 2**32):
+        raw = signed_otherwise(wanted, nonce=nonce, key=account(nonce % 5).key).raw
+
+        found = read_signed(raw)
+
+        library = dict(TypedTransaction.from_bytes(HexBytes(raw)).as_dict())
+        assert found is not None
+        assert found.sender == Account.recover_transaction(raw) == account(nonce % 5).address
+        assert (found.nonce, found.chain_id, found.value, found.gas) == (
+            nonce,
+            library["chainId"],
+            library["value"],
+            library["gas"],
+        )
+        assert (found.max_fee_per_gas_wei, found.max_priority_fee_per_gas_wei) == (
+            library["maxFeePerGas"],
+            library["maxPriorityFeePerGas"],
+        )
+
+
+def _with_field(raw: bytes, number: int, value: object) -> bytes:
+    fields = rlp.decode(raw[1:], strict=True)
+    return raw[:1] + rlp.encode([value if it == number else field for it, field in enumerate(fields)])
+
+
+@pytest.mark.parametrize(
+    ("number", "value"),
+    [
+        pytest.param(4, b"\0\x52\x08", id="a gas with a leading zero"),
+        pytest.param(8, [[b"\1" * 20, []]], id="an access list"),
+        pytest.param(9, b"\x1b", id="a parity that is none"),
+        pytest.param(10, b"", id="no r"),
+        pytest.param(11, b"\xff" * 33, id="an s that is too long"),
+        pytest.param(5, b"\1" * 19, id="a receiver that is too short"),
+    ],
+)
+def test_bytes_that_no_node_would_read_are_no_chain_transaction(number: int, value: object, chain: EvmChain) -> None:
+    raw = chain.sign(transfer(chain)).raw
+
+    assert read_signed(raw) is not None
+    assert read_signed(_with_field(raw, number, value)) is None
+    assert read_signed(raw + b"\0") is None
 
 
 @pytest.mark.parametrize(
