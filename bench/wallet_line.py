@@ -126,10 +126,15 @@ class WalletLine:
         self._numbers = count(1)
 
     def queue(self, payouts: int, token: LocalToken | None = None) -> list[str]:
-        """Let customers pay, and bring their refunds to where only the wallet has to act."""
-        paid = [self._pay(token) for _ in range(payouts)]
+        """Let customers pay, and bring their refunds to where only the wallet has to act.
+
+        No two pay the same amount: a call of which there are several is asked about once, as it seldom happens.
+        """
+        least = TOKEN_BASE_UNITS if token else COIN_WEI
+        amounts = [least + next(self._numbers) for _ in range(payouts)]
+        paid = [(self._pay(token, amount), amount) for amount in amounts]
         self._anvil.call("anvil_mine", hex(BLOCKS_UNTIL_FINAL))
-        return [self._bring(tx_hash, token) for tx_hash in paid]
+        return [self._bring(tx_hash, token, amount) for tx_hash, amount in paid]
 
     def turn(self, number: int) -> PumpReport:
         """Turn the pump once, as the wallet's workflow does about once a block."""
@@ -143,21 +148,21 @@ class WalletLine:
             raise BenchFailedError("a refund has another number of payouts than one")
         return [it[0] for it in found]
 
-    def _pay(self, token: LocalToken | None) -> str:
-        fields = {"from": depositor().address, "to": deposit_address(), "value": hex(COIN_WEI)}
+    def _pay(self, token: LocalToken | None, amount: int) -> str:
+        fields = {"from": depositor().address, "to": deposit_address(), "value": hex(amount)}
         if token is not None:
             made = contract.at(self._anvil.call, token.contract, token.address)
-            data = made.data("transfer", deposit_address(), TOKEN_BASE_UNITS)
+            data = made.data("transfer", deposit_address(), amount)
             fields = {"from": depositor().address, "to": token.address, "gas": hex(contract.GAS), "data": data}
         return str(self._anvil.call("eth_sendTransaction", fields))
 
-    def _bring(self, tx_hash: str, token: LocalToken | None) -> str:
+    def _bring(self, tx_hash: str, token: LocalToken | None, amount: int) -> str:
         name = f"dep_{next(self._numbers)}"
         payment = ChainPaymentRef(
             chain_id=CHAIN_ID,
             tx_hash=tx_hash,
             asset=token.address if token else NATIVE,
-            amount_base_units=TOKEN_BASE_UNITS if token else COIN_WEI,
+            amount_base_units=amount,
         )
         deposit = DepositRecord(
             id=name,
