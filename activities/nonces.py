@@ -1,4 +1,4 @@
-"""Nonces for a group of queued payouts: each quoted and tried dry first, then all signed and stored together."""
+"""Nonces for groups of queued payouts: each quoted and tried dry first, then all signed and stored together."""
 
 from collections.abc import Iterator, Sequence
 from itertools import repeat
@@ -6,10 +6,22 @@ from itertools import repeat
 from activities.outbox import Chain, Signing
 from domain.errors import NeedsOperator, TryAgain
 from domain.money import NATIVE
-from domain.outbox import QueuedPayout, QuotedPayout, SignAnswer
+from domain.outbox import IN_FLIGHT_MAX, QueuedPayout, QuotedPayout, SignAnswer
 from domain.transfers import TransferTerms, WalletView
 
 Obstacle = NeedsOperator | TryAgain | None
+
+
+def groups_to_try(waiting: Sequence[QueuedPayout], turn: int) -> Iterator[Sequence[QueuedPayout]]:
+    """Name the oldest that wait, and in the places that they leave free others by turns.
+
+    The oldest may wait for long, as those of a token that its owner has paused do, and must not stop everybody else.
+    """
+    yield waiting[:IN_FLIGHT_MAX]
+    others = waiting[IN_FLIGHT_MAX:]
+    if others:
+        begin = turn * IN_FLIGHT_MAX % len(others)
+        yield [*others[begin:], *others[:begin]][:IN_FLIGHT_MAX]
 
 
 def ask_for_nonces(

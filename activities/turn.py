@@ -1,9 +1,10 @@
 """One turn of a wallet's pump: the steps, each safe to repeat, over one view of the chain."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from activities.nonces import ask_for_nonces
+from activities.nonces import ask_for_nonces, groups_to_try
 from activities.outbox import Chain, Outbox, Sightings, Signing, Wallets
 from domain.errors import BytesDiffer, EndpointsDisagree, NeedsOperator, TryAgain
 from domain.outbox import IN_FLIGHT_MAX, TAKEN, Purpose, QueuedPayout, SentPayout, StoredTransfer
@@ -149,17 +150,20 @@ class Turn:
             for queued in waiting:
                 self.outbox.delay(queued, self.dispute or self.unread or "")
             return
-        going = [it for it in waiting if not it.is_over_limit][: self._free_places()]
-        if not going:
+        for group in groups_to_try([it for it in waiting if not it.is_over_limit], self.key.turn):
+            self._sign(group[: self._free_places()], self.view)
+
+    def _sign(self, group: Sequence[QueuedPayout], view: WalletView) -> None:
+        if not group:
             return
-        answers = ask_for_nonces(self.chain, self.signing, going, self.view)
+        answers = ask_for_nonces(self.chain, self.signing, group, view)
         self._forget()
-        for queued, answer in zip(going, answers, strict=True):
+        for queued, answer in zip(group, answers, strict=True):
             if isinstance(answer, TryAgain):
                 self.outbox.delay(queued, answer.message)
             elif isinstance(answer, NeedsOperator):
                 self._cannot_sign(queued, answer)
-            elif answer is None and (cause := self.outbox.held_by_nonces(queued, self.view)) is not None:
+            elif answer is None and (cause := self.outbox.held_by_nonces(queued, view)) is not None:
                 self.outbox.delay(queued, cause)
 
     def _cannot_sign(self, queued: QueuedPayout, error: NeedsOperator) -> None:

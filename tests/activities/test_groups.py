@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from domain.outbox import IN_FLIGHT_MAX
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus
 from domain.transfers import SendAnswer
@@ -74,6 +75,18 @@ def test_what_keeps_the_third_of_a_group_leaves_no_gap_and_stops_nobody(
     line.chain.unclear_about.clear()
     line.turn(1)
     assert line.nonce(refunds[2]) == (4 if becomes == RefundStatus.PAYING else None)
+
+
+def test_the_oldest_that_cannot_go_for_long_do_not_stop_those_behind_them(line: Line) -> None:
+    line.chain.unclear_about.add(STRANGER)
+    stuck = [line.queue(f"dep_stuck_{number}", STRANGER) for number in range(2 * IN_FLIGHT_MAX + 1)]
+    late = line.queue("dep_late")
+
+    for turn in range(1, 4):
+        line.turn(turn)
+
+    assert line.nonce(late) == 0
+    assert [line.nonce(it) for it in stuck] == [None] * len(stuck)
 
 
 @pytest.mark.parametrize("sent", [0, 2, GROUP], ids=["before the first", "midway", "after the last"])
