@@ -229,7 +229,7 @@ class BooksActivities:
         known = {nonce: found[nonce] for nonce in strays if nonce in found}
         taken = {it.refund_id for it in known.values()}
         unnamed = [nonce for nonce, it in known.items() if it.refund_id is None]
-        judged: list[Judgement] = []
+        judged: dict[int, Judgement] = dict(known)
         for nonce in [*(it for it in strays if it not in known), *unnamed][:STRAYS_MAX]:
             transfer = chain.find_transfer(nonce)
             moved = transfer is not None and transfer.succeeded
@@ -240,9 +240,8 @@ class BooksActivities:
             free = tuple(it for it in likely if it.is_paid or it.refund_id not in taken)
             difference = judge_stray_transfer(chain_id, wallet, nonce, transfer, free)
             taken.add(difference.refund_id)
-            judged.append(difference)
-            known.pop(nonce, None)
-        return [*judged, *known.values()]
+            judged[nonce] = difference
+        return [judged[nonce] for nonce in sorted(judged)]
 
     def _judge_chain_payout(
         self, chain: ChainBooks, payout: BookedPayout, nonce_finalized: int, moment: Moment
