@@ -140,24 +140,19 @@ class Outbox:
 
     def unseen(self, sent: SentPayout, cause: str) -> None:
         """Tell people, once, of a payout that cannot be looked for; the others go on, and so do its bytes."""
-        with self._database.write() as session:
-            open_finding(
-                session,
-                self._database,
-                kind=FindingKind.PAYOUT_DELAYED,
-                key=f"payout_unseen/{sent.refund_id}/{sent.attempt}",
-                evidence={"attempt": sent.attempt, "nonce": sent.nonce, "cause": cause[:200]},
-                refund_id=sent.refund_id,
-            )
+        self._find(FindingKind.PAYOUT_DELAYED, "payout_unseen", sent, cause)
 
     def stuck(self, sent: SentPayout, cause: str) -> None:
         """Tell people, once, of a payout at the head of the line whose fee cannot be raised any further."""
+        self._find(FindingKind.PAYOUT_STUCK, "payout_stuck", sent, cause)
+
+    def _find(self, kind: FindingKind, matter: str, sent: SentPayout, cause: str) -> None:
         with self._database.write() as session:
             open_finding(
                 session,
                 self._database,
-                kind=FindingKind.PAYOUT_STUCK,
-                key=f"payout_stuck/{sent.refund_id}/{sent.attempt}",
+                kind=kind,
+                key=f"{matter}/{sent.refund_id}/{sent.attempt}",
                 evidence={"attempt": sent.attempt, "nonce": sent.nonce, "cause": cause[:200]},
                 refund_id=sent.refund_id,
             )
