@@ -93,9 +93,12 @@ def _typed(raw: bytes) -> dict[str, Any]:
     """Read the fields of EIP-1559, which end in the signature; the library that wrote them is not asked."""
     signed = rlp.decode(raw[1:], strict=True)
     chain_id, nonce, tip, fee, gas, to, value, data, access_list, y_parity, r, s = signed
-    if access_list:
+    if access_list != []:
         raise ValueError("an access list is none of ours")
-    if any(it[:1] == b"\0" for it in (chain_id, nonce, tip, fee, gas, value, y_parity, r, s)):
+    numbers = (chain_id, nonce, tip, fee, gas, value, y_parity, r, s)
+    if not all(isinstance(it, bytes) for it in (*numbers, to, data)):
+        raise ValueError("no node reads a list as one of these")
+    if any(it[:1] == b"\0" for it in numbers):
         raise ValueError("no node reads a number with leading zeros")
     digest = keccak(raw[:1] + rlp.encode(signed[:9]))
     signature = Signature(vrs=(int.from_bytes(y_parity), int.from_bytes(r), int.from_bytes(s)))

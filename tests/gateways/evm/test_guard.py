@@ -102,6 +102,9 @@ def _with_field(raw: bytes, number: int, value: object) -> bytes:
     [
         pytest.param(4, b"\0\x52\x08", id="a gas with a leading zero"),
         pytest.param(8, [[b"\1" * 20, []]], id="an access list"),
+        pytest.param(8, b"", id="an access list that is none"),
+        pytest.param(1, [], id="a nonce that is a list"),
+        pytest.param(5, [b"\1" * 20], id="a receiver that is a list"),
         pytest.param(9, b"\x1b", id="a parity that is none"),
         pytest.param(10, b"", id="no r"),
         pytest.param(11, b"\xff" * 33, id="an s that is too long"),
