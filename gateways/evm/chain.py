@@ -103,7 +103,7 @@ class EvmChain:
         market = self._markets.of(view.reading if view is not None else 0)
 
         def quoted(member: Member) -> list[TransferTerms | NeedsOperator | TryAgain]:
-            return pricing.terms_of_all(member.endpoint, self._settings, checked, market(member.node))
+            return pricing.terms_of_all(member, self._settings, checked, market(member.node))
 
         whats = [f"whether {it.to} can be paid" for it in checked]
         return [

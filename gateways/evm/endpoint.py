@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from requests.exceptions import ReadTimeout
 from web3 import HTTPProvider
 from web3.types import RPCEndpoint
 
@@ -28,6 +29,10 @@ class Reply:
 
 Question = tuple[str, tuple[Any, ...]]
 """A method and its parameters."""
+
+
+class TookTooLong(TryAgain):
+    """The endpoint was reached, and had not answered when the patience ended: the question itself may be why."""
 
 
 class Asked(ABC):
@@ -87,12 +92,13 @@ class Endpoint(Asked):
         """Ask several questions in one request, one by one where the endpoint takes no such request.
 
         A node may work on them in any order, and at once: nothing that has an order is sent this way.
+        `TookTooLong` where one of them may keep the others from being answered.
         """
         if len(questions) > 1:
             asked = [_asked(*it) for it in questions]
             with self._counting_silences():
                 answers = self._post("several questions", lambda: self._provider.make_batch_request(asked))
-                if isinstance(answers, list):
+                if isinstance(answers, list) and not _is_refusal(answers):
                     return self._read_all(questions, answers)
         return [self.ask(method, *params) for method, params in questions]
 
@@ -114,16 +120,20 @@ class Endpoint(Asked):
         except OSError as error:  # everything that requests raises
             body = _body_of_refusal(error)
             if body is None:
-                raise TryAgain(self._no_answer(what, error)) from None
+                silence = TookTooLong if isinstance(error, ReadTimeout) else TryAgain
+                raise silence(self._no_answer(what, error)) from None
             return body
         except (ValueError, TypeError, AttributeError):  # the library sorts what it takes for answers by their ids
             raise TryAgain(f"{self.name} answered {what} with no JSON.") from None
 
     def _read_all(self, questions: Sequence[Question], answers: list[Any]) -> list[Reply]:
-        """Read answers in the order of their ids, which is that of the questions where none is missing."""
-        ids = {it.get("id") for it in answers if isinstance(it, dict)}
-        if len(answers) != len(questions) or len(ids) != len(questions) or None in ids:
-            raise TryAgain(f"{self.name} answered {len(answers)} of {len(questions)} questions.")
+        """Read answers in the order of their ids, which is that of the questions where none is missing.
+
+        Ids that come back as texts stand in the order of texts, "10" before "9": that is nobody's order.
+        """
+        ids = {it["id"] for it in answers if isinstance(it, dict) and type(it.get("id")) is int}
+        if len(answers) != len(questions) or len(ids) != len(questions):
+            raise TryAgain(f"{self.name} answered {len(ids)} of {len(questions)} questions by their ids.")
         return [self._read(method, answer) for (method, _), answer in zip(questions, answers, strict=True)]
 
     def _read(self, method: str, response: Any) -> Reply:
@@ -143,6 +153,11 @@ class Endpoint(Asked):
 
 def _asked(method: str, params: Sequence[Any]) -> tuple[RPCEndpoint, list[Any]]:
     return RPCEndpoint(method), list(params)
+
+
+def _is_refusal(answers: list[Any]) -> bool:
+    """Tell whether one error answers several questions, as geth does where they are more than it takes at once."""
+    return len(answers) == 1 and isinstance(answers[0], dict) and answers[0].get("error") is not None
 
 
 def _body_of_refusal(error: OSError) -> dict[str, Any] | None:

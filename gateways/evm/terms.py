@@ -7,8 +7,9 @@ from domain.money import NATIVE
 from domain.refunds import StatusReason
 from domain.transfers import Outgoing, SendAnswer, TransferTerms
 from gateways.evm import erc20, fees, tokens
+from gateways.evm.agreement import Member
 from gateways.evm.answers import is_revert, read_send_error
-from gateways.evm.endpoint import Endpoint, Question
+from gateways.evm.endpoint import Question, TookTooLong
 from gateways.evm.foretold import Foretold
 from gateways.evm.node import Node
 from gateways.evm.settings import PLAIN_TRANSFER_GAS, ChainSettings
@@ -18,7 +19,7 @@ FEE_WAIT_SECONDS = 60.0
 
 
 def terms_of_all(
-    endpoint: Endpoint, settings: ChainSettings, outgoings: Sequence[Outgoing], market: fees.Fees
+    member: Member, settings: ChainSettings, outgoings: Sequence[Outgoing], market: fees.Fees
 ) -> list[TransferTerms | NeedsOperator | TryAgain]:
     """Quote transfers from the wallet, in their order, from one request; an error stands in its transfer's place."""
     cap = fees.caps(settings).max_fee_per_gas_wei
@@ -28,8 +29,20 @@ def terms_of_all(
             "the transfer waits until it is cheaper.",
             after_seconds=FEE_WAIT_SECONDS,
         )
-    node = Node(Foretold(endpoint, [question for it in outgoings for question in _questions(settings, it)]), settings)
+    node = _answering(member, settings, [question for it in outgoings for question in _questions(settings, it)])
     return [_terms_or_error(node, settings, it, market) for it in outgoings]
+
+
+def _answering(member: Member, settings: ChainSettings, questions: Sequence[Question]) -> Node:
+    """Return whom to ask these questions: one request has the answers already, unless it took too long.
+
+    What the code of one receiver does to an estimate must not stop the others: then each is asked for alone.
+    """
+    try:
+        return Node(Foretold(member.endpoint, questions), settings)
+    except TookTooLong:
+        member.node.require_chain()  # who does not answer this either says nothing, however it is asked
+        return member.node
 
 
 def _questions(settings: ChainSettings, outgoing: Outgoing) -> list[Question]:

@@ -1,6 +1,7 @@
 """Quotes of several transfers: asked in one request, judged one by one, whatever happens to the others."""
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -8,9 +9,14 @@ import pytest
 
 from domain.errors import NeedsOperator, TryAgain
 from domain.transfers import TransferTerms
+from gateways.evm.agreement import Member
 from gateways.evm.chain import EvmChain
+from gateways.evm.endpoint import Endpoint, TookTooLong
+from gateways.evm.fees import Fees
+from gateways.evm.node import Node
 from gateways.evm.settings import PLAIN_TRANSFER_GAS
-from tests.gateways.evm.local_chain import LocalChain
+from gateways.evm.terms import terms_of_all
+from tests.gateways.evm.local_chain import LocalChain, chain_settings
 from tests.gateways.evm.payouts import REVERTS, outgoing
 from tests.gateways.evm.unreliable import UnreliableEndpoint
 
@@ -59,6 +65,57 @@ def test_an_endpoint_that_takes_one_question_at_a_time_is_asked_so(
     assert unreliable.asked.count(ESTIMATE) == 3
 
 
+def test_an_endpoint_that_takes_fewer_questions_at_once_is_asked_one_by_one(
+    chain_behind: EvmChain, unreliable: UnreliableEndpoint
+) -> None:
+    too_many = {"code": -32600, "message": "batch too large"}
+    unreliable.changes_several = lambda answers: [{"jsonrpc": "2.0", "id": answers[0]["id"], "error": too_many}]
+
+    assert kinds(chain_behind.quotes([outgoing(it) for it in FRIENDS])) == [TransferTerms] * 3
+
+
+def test_an_estimate_that_takes_too_long_lets_only_its_own_transfer_wait(unreliable: UnreliableEndpoint) -> None:
+    is_over = threading.Event()
+
+    def fault(body: bytes) -> tuple[int, bytes] | None:
+        if json.loads(body)["params"][0]["to"] != FRIENDS[1]:
+            return 200, unreliable.forward(body)
+        is_over.wait(timeout=10)
+        return None
+
+    unreliable.faults[ESTIMATE] = fault
+    settings = chain_settings(unreliable.url)
+    endpoint = Endpoint(unreliable.url, chain_name=settings.name, request_seconds_max=0.5)
+    member = Member(1, endpoint, Node(endpoint, settings))
+
+    try:
+        quotes = terms_of_all(member, settings, [outgoing(it) for it in FRIENDS], Fees(2, 1))
+    finally:
+        is_over.set()
+
+    assert kinds(quotes) == [TransferTerms, TookTooLong, TransferTerms]
+
+
+def test_an_endpoint_that_never_answers_is_not_asked_one_by_one(unreliable: UnreliableEndpoint) -> None:
+    is_over = threading.Event()
+
+    def fault(_: bytes) -> None:
+        is_over.wait(timeout=10)
+
+    unreliable.faults |= {ESTIMATE: fault, "eth_chainId": fault}
+    settings = chain_settings(unreliable.url)
+    endpoint = Endpoint(unreliable.url, chain_name=settings.name, request_seconds_max=0.1)
+    member = Member(1, endpoint, Node(endpoint, settings))
+
+    try:
+        with pytest.raises(TryAgain, match="did not answer eth_chainId"):
+            terms_of_all(member, settings, [outgoing(it) for it in FRIENDS], Fees(2, 1))
+    finally:
+        is_over.set()
+
+    assert unreliable.asked == [ESTIMATE, "eth_chainId"]
+
+
 @pytest.mark.parametrize("status", [429, 503], ids=["too many requests", "server error"])
 def test_one_request_that_fails_lets_all_wait_and_is_not_asked_again_one_by_one(
     chain_behind: EvmChain, unreliable: UnreliableEndpoint, status: int
@@ -77,6 +134,7 @@ def test_one_request_that_fails_lets_all_wait_and_is_not_asked_again_one_by_one(
         pytest.param(lambda answers: [*answers[:-1], {**answers[-1], "id": None}], id="one is nobody's"),
         pytest.param(lambda answers: [*answers[:-1], 12], id="one is a bare number"),
         pytest.param(lambda answers: [], id="none"),
+        pytest.param(lambda answers: [it | {"id": str(it["id"])} for it in answers], id="in the order of texts"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Received batch response:RuntimeWarning")  # the library's word on the same
