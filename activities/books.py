@@ -208,28 +208,32 @@ class BooksActivities:
         moment = _moment(page.plan)
         view = chain.view()
         judged: list[Judgement] = []
+        known: list[Judgement] = []
         if page.after_nonce is None:
             self._booked.watch_wallet(page.chain_id, wallet, view)
-            judged += self._judge_strays(chain, page.chain_id, wallet, view.nonce_finalized)
+            judged, known = self._judge_strays(chain, page.chain_id, wallet, view.nonce_finalized)
         payouts = self._booked.wallet_payouts(
             page.chain_id, wallet, page.plan.since, page.after_nonce, PAYOUTS_PER_PAGE
         )
         judged += [self._judge_chain_payout(chain, it, view.nonce_finalized, moment) for it in payouts]
         is_last = len(payouts) < PAYOUTS_PER_PAGE
-        report = self._write(f"chain/{page.chain_id}", judged, compared=len(payouts))
+        # What is known stands last: were it more than a page may name, nothing new would ever be written down.
+        report = self._write(f"chain/{page.chain_id}", [*judged, *known], compared=len(payouts))
         return report.model_copy(update={"next_nonce": None if is_last else payouts[-1].nonce})
 
-    def _judge_strays(self, chain: ChainBooks, chain_id: int, wallet: str, below: int) -> list[Judgement]:
+    def _judge_strays(
+        self, chain: ChainBooks, chain_id: int, wallet: str, below: int
+    ) -> tuple[list[Judgement], list[Judgement]]:
         """Judge what left the wallet under foreign nonces: first what nobody has asked about, then what has no name.
 
-        What is known of the others is said again, so that nobody takes it for gone.
+        What is known of the others comes beside it, to be said again, so that nobody takes it for gone.
         """
         strays = self._booked.stray_nonces(chain_id, wallet, below, STRAYS_LISTED_MAX)
         found = self._booked.known_strays(chain_id, wallet)
         known = {nonce: found[nonce] for nonce in strays if nonce in found}
         taken = {it.refund_id for it in known.values()}
         unnamed = [nonce for nonce, it in known.items() if it.refund_id is None]
-        judged: dict[int, Judgement] = dict(known)
+        judged: dict[int, Judgement] = {}
         for nonce in [*(it for it in strays if it not in known), *unnamed][:STRAYS_MAX]:
             transfer = chain.find_transfer(nonce)
             moved = transfer is not None and transfer.succeeded
@@ -241,7 +245,7 @@ class BooksActivities:
             difference = judge_stray_transfer(chain_id, wallet, nonce, transfer, free)
             taken.add(difference.refund_id)
             judged[nonce] = difference
-        return [judged[nonce] for nonce in sorted(judged)]
+        return list(judged.values()), [it for nonce, it in known.items() if nonce not in judged]
 
     def _judge_chain_payout(
         self, chain: ChainBooks, payout: BookedPayout, nonce_finalized: int, moment: Moment

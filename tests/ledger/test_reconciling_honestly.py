@@ -173,3 +173,18 @@ def test_what_left_a_wallet_is_asked_for_in_parts_until_all_of_it_is_known(outsi
     reconcile(outside)
 
     assert Counter(kind for kind, _, _ in found(outside.scene)) == {"unowned_payment": strays}
+
+
+def test_what_is_known_of_a_wallet_leaves_room_to_write_down_what_is_new(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.books.DIFFERENCES_PER_PAGE_MAX", 3)
+    monkeypatch.setattr("activities.books.STRAYS_MAX", 2)
+    strays = range(8)
+    for nonce in strays:
+        outside.sends(nonce, to="0x" + "66" * 20)
+
+    for _ in strays[::2]:
+        reconcile(outside)
+
+    assert Counter(kind for kind, _, _ in found(outside.scene)) == {"unowned_payment": len(strays)}
