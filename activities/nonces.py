@@ -6,22 +6,22 @@ from itertools import repeat
 from activities.outbox import Chain, Signing
 from domain.errors import NeedsOperator, TryAgain
 from domain.money import NATIVE
-from domain.outbox import IN_FLIGHT_MAX, QueuedPayout, QuotedPayout, SignAnswer
+from domain.outbox import QueuedPayout, QuotedPayout, SignAnswer
 from domain.transfers import TransferTerms, WalletView
 
 Obstacle = NeedsOperator | TryAgain | None
 
 
-def groups_to_try(waiting: Sequence[QueuedPayout], turn: int) -> Iterator[Sequence[QueuedPayout]]:
-    """Name the oldest that wait, and in the places that they leave free others by turns.
+def groups_to_try(waiting: Sequence[QueuedPayout], places: int, turn: int) -> Iterator[Sequence[QueuedPayout]]:
+    """Name the oldest that wait, as many as have places, and for the places that they leave free others by turns.
 
     The oldest may wait for long, as those of a token that its owner has paused do, and must not stop everybody else.
     """
-    yield waiting[:IN_FLIGHT_MAX]
-    others = waiting[IN_FLIGHT_MAX:]
+    yield waiting[:places]
+    others = waiting[places:]
     if others:
-        begin = turn * IN_FLIGHT_MAX % len(others)
-        yield [*others[begin:], *others[:begin]][:IN_FLIGHT_MAX]
+        begin = turn * places % len(others)
+        yield [*others[begin:], *others[:begin]][:places]
 
 
 def ask_for_nonces(

@@ -150,7 +150,8 @@ class Turn:
             for queued in waiting:
                 self.outbox.delay(queued, self.dispute or self.unread or "")
             return
-        for group in groups_to_try([it for it in waiting if not it.is_over_limit], self.key.turn):
+        may_go = [it for it in waiting if not it.is_over_limit]
+        for group in groups_to_try(may_go, self._free_places(), self.key.turn):
             self._sign(group[: self._free_places()], self.view)
 
     def _sign(self, group: Sequence[QueuedPayout], view: WalletView) -> None:
