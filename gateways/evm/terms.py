@@ -41,6 +41,8 @@ def _answering(member: Member, settings: ChainSettings, questions: Sequence[Ques
     try:
         return Node(Foretold(member.endpoint, questions), settings)
     except TookTooLong:
+        if len(questions) == 1:
+            raise
         member.node.require_chain()  # who does not answer this either says nothing, however it is asked
         return member.node
 

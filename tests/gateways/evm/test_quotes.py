@@ -1,8 +1,7 @@
 """Quotes of several transfers: asked in one request, judged one by one, whatever happens to the others."""
 
 import json
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -27,6 +26,16 @@ REFUSER = "0x" + 40 * "4"
 
 def kinds(found: list[TransferTerms | NeedsOperator | TryAgain]) -> list[type]:
     return [type(it) for it in found]
+
+
+def quotes_of(
+    unreliable: UnreliableEndpoint, receivers: Sequence[str], patience_seconds: float = 0.5
+) -> list[TransferTerms | NeedsOperator | TryAgain]:
+    """Quote as one member of the endpoints does, with less patience."""
+    settings = chain_settings(unreliable.url)
+    endpoint = Endpoint(unreliable.url, chain_name=settings.name, request_seconds_max=patience_seconds)
+    member = Member(1, endpoint, Node(endpoint, settings))
+    return terms_of_all(member, settings, [outgoing(it) for it in receivers], Fees(2, 1))
 
 
 def test_a_receiver_that_refuses_keeps_nobody_else_from_being_quoted(
@@ -75,45 +84,30 @@ def test_an_endpoint_that_takes_fewer_questions_at_once_is_asked_one_by_one(
 
 
 def test_an_estimate_that_takes_too_long_lets_only_its_own_transfer_wait(unreliable: UnreliableEndpoint) -> None:
-    is_over = threading.Event()
+    unreliable.hangs(ESTIMATE, about=FRIENDS[1])
 
-    def fault(body: bytes) -> tuple[int, bytes] | None:
-        if json.loads(body)["params"][0]["to"] != FRIENDS[1]:
-            return 200, unreliable.forward(body)
-        is_over.wait(timeout=10)
-        return None
-
-    unreliable.faults[ESTIMATE] = fault
-    settings = chain_settings(unreliable.url)
-    endpoint = Endpoint(unreliable.url, chain_name=settings.name, request_seconds_max=0.5)
-    member = Member(1, endpoint, Node(endpoint, settings))
-
-    try:
-        quotes = terms_of_all(member, settings, [outgoing(it) for it in FRIENDS], Fees(2, 1))
-    finally:
-        is_over.set()
+    quotes = quotes_of(unreliable, FRIENDS, patience_seconds=1)
 
     assert kinds(quotes) == [TransferTerms, TookTooLong, TransferTerms]
 
 
 def test_an_endpoint_that_never_answers_is_not_asked_one_by_one(unreliable: UnreliableEndpoint) -> None:
-    is_over = threading.Event()
+    unreliable.hangs(ESTIMATE)
+    unreliable.hangs("eth_chainId")
 
-    def fault(_: bytes) -> None:
-        is_over.wait(timeout=10)
-
-    unreliable.faults |= {ESTIMATE: fault, "eth_chainId": fault}
-    settings = chain_settings(unreliable.url)
-    endpoint = Endpoint(unreliable.url, chain_name=settings.name, request_seconds_max=0.1)
-    member = Member(1, endpoint, Node(endpoint, settings))
-
-    try:
-        with pytest.raises(TryAgain, match="did not answer eth_chainId"):
-            terms_of_all(member, settings, [outgoing(it) for it in FRIENDS], Fees(2, 1))
-    finally:
-        is_over.set()
+    with pytest.raises(TookTooLong, match="did not answer eth_chainId"):
+        quotes_of(unreliable, FRIENDS)
 
     assert unreliable.asked == [ESTIMATE, "eth_chainId"]
+
+
+def test_a_question_that_was_alone_and_took_too_long_is_not_asked_again(unreliable: UnreliableEndpoint) -> None:
+    unreliable.hangs(ESTIMATE)
+
+    with pytest.raises(TookTooLong):
+        quotes_of(unreliable, FRIENDS[:1])
+
+    assert unreliable.asked == [ESTIMATE]
 
 
 @pytest.mark.parametrize("status", [429, 503], ids=["too many requests", "server error"])

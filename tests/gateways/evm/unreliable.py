@@ -19,6 +19,7 @@ class UnreliableEndpoint:
         self.changes_several: Callable[[list[Any]], Any] = list
         """What becomes of its answers to several questions."""
         self.faults: dict[str, Callable[[bytes], tuple[int, bytes] | None]] = {}
+        self._is_over = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/secret-project-key"
 
@@ -27,6 +28,7 @@ class UnreliableEndpoint:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_over.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -49,6 +51,17 @@ class UnreliableEndpoint:
     def hangs_up(self, method: str) -> None:
         """Close the connection without passing the request on."""
         self.faults[method] = lambda _: None
+
+    def hangs(self, method: str, about: str = "") -> None:
+        """Keep everybody waiting who asks this, or only who asks `about` something, until the test is over."""
+
+        def fault(body: bytes) -> tuple[int, bytes] | None:
+            if about not in body.decode():
+                return 200, self.forward(body)
+            self._is_over.wait(timeout=60)
+            return None
+
+        self.faults[method] = fault
 
     def loses_the_reply(self, method: str) -> None:
         """Pass the request on and close the connection before its answer."""
