@@ -3,7 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from domain.errors import TryAgain
 # A node answers in milliseconds, a provider under load in seconds; longer than this is as good as no answer,
 # and a worker that dies meanwhile must not be missed for long.
 REQUEST_SECONDS_MAX = 10.0
+# A gate before a node says so of a request with several questions: bad, too large, of a wrong kind, not implemented.
+NOT_TAKEN = frozenset([400, 413, 415, 501])
 MESSAGE_LENGTH_MAX = 200  # enough to recognise a node's error, too short to flood a log
 
 
@@ -33,6 +35,10 @@ Question = tuple[str, tuple[Any, ...]]
 
 class TookTooLong(TryAgain):
     """The endpoint was reached, and had not answered when the patience ended: the question itself may be why."""
+
+
+class NotTaken(TryAgain):
+    """The endpoint refused the request for its form or its size, whatever was asked."""
 
 
 class Asked(ABC):
@@ -96,7 +102,7 @@ class Endpoint(Asked):
         """
         if len(questions) > 1:
             asked = [_asked(*it) for it in questions]
-            with self._counting_silences():
+            with self._counting_silences(), suppress(NotTaken):
                 answers = self._post("several questions", lambda: self._provider.make_batch_request(asked))
                 if isinstance(answers, list) and not _is_refusal(answers):
                     return self._read_all(questions, answers)
@@ -120,8 +126,7 @@ class Endpoint(Asked):
         except OSError as error:  # everything that requests raises
             body = _body_of_refusal(error)
             if body is None:
-                silence = TookTooLong if isinstance(error, ReadTimeout) else TryAgain
-                raise silence(self._no_answer(what, error)) from None
+                raise self._no_answer(what, error) from None
             return body
         except (ValueError, TypeError, AttributeError):  # the library sorts what it takes for answers by their ids
             raise TryAgain(f"{self.name} answered {what} with no JSON.") from None
@@ -145,10 +150,11 @@ class Endpoint(Asked):
             raise TryAgain(f"{self.name} answered {method} with no result.")
         return Reply(result=response["result"])
 
-    def _no_answer(self, method: str, error: OSError) -> str:
+    def _no_answer(self, method: str, error: OSError) -> TryAgain:
         status = getattr(getattr(error, "response", None), "status_code", None)
         what = f"HTTP status {status}" if status is not None else type(error).__name__
-        return f"{self.name} did not answer {method}: {what}."
+        kind = TookTooLong if isinstance(error, ReadTimeout) else NotTaken if status in NOT_TAKEN else TryAgain
+        return kind(f"{self.name} did not answer {method}: {what}.")
 
 
 def _asked(method: str, params: Sequence[Any]) -> tuple[RPCEndpoint, list[Any]]:

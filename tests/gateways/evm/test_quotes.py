@@ -63,10 +63,11 @@ def test_an_estimate_that_fails_lets_only_its_own_transfer_wait(
     assert kinds(chain_behind.quotes([outgoing(it) for it in FRIENDS])) == [TransferTerms, TryAgain, TransferTerms]
 
 
+@pytest.mark.parametrize("status", [200, 400, 413], ids=["in its own words", "bad request", "too large"])
 def test_an_endpoint_that_takes_one_question_at_a_time_is_asked_so(
-    chain_behind: EvmChain, unreliable: UnreliableEndpoint
+    chain_behind: EvmChain, unreliable: UnreliableEndpoint, status: int
 ) -> None:
-    unreliable.refuses_several = True
+    unreliable.refuses_several = status
 
     quotes = chain_behind.quotes([outgoing(it) for it in FRIENDS])
 

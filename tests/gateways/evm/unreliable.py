@@ -14,8 +14,8 @@ class UnreliableEndpoint:
     def __init__(self, upstream: str) -> None:
         self.upstream = upstream
         self.asked: list[str] = []
-        self.refuses_several = False
-        """It takes one question with each request."""
+        self.refuses_several: int | None = None
+        """It takes one question with each request, and answers others with this status."""
         self.changes_several: Callable[[list[Any]], Any] = list
         """What becomes of its answers to several questions."""
         self.faults: dict[str, Callable[[bytes], tuple[int, bytes] | None]] = {}
@@ -85,8 +85,9 @@ class UnreliableEndpoint:
             self.asked.append(question["method"])
             fault = self.faults.get(question["method"])
             return fault(body) if fault else (200, self.forward(body))
-        if self.refuses_several:
-            return 200, _body({"error": {"code": -32600, "message": "one at a time"}})
+        if self.refuses_several is not None:
+            refused = _body({"error": {"code": -32600, "message": "one at a time"}})
+            return self.refuses_several, refused if self.refuses_several == 200 else b"one at a time"
         answers = []
         for it in question:
             answer = self.answer(json.dumps(it).encode())
