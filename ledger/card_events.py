@@ -18,6 +18,7 @@ from ledger.tables import CardEventRow, Deposit, Finding, Hold, Payout, Refund
 Way = Literal["hook", "sweep"]
 # What our own request makes happen at once.
 ECHOES = frozenset(["refund.created", "charge.refunded"])
+DEAD_STATUSES = frozenset(["failed", "canceled"])
 UNDER_WAY = timedelta(minutes=1)  # the step that sent the request looks by itself for a quarter of an hour
 KEPT = timedelta(days=60)  # the processor shows an event for 30 days, and sends it again for three
 
@@ -123,8 +124,12 @@ class CardEvents:
         return payout.status == event.status
 
     def _show_outside(self, session: Session, event: CardEvent, deposit: Deposit) -> None:
-        """Show a refund of our deposit that no payout of ours made; one that a person closed stays closed."""
-        key = f"refunded_outside/{event.subject_id}"
+        """Show a refund of our deposit that no payout of ours made; one that a person closed stays closed.
+
+        That it died is a matter of its own: it may have been taken for what paid the customer.
+        """
+        is_dead = event.status in DEAD_STATUSES
+        key = f"refunded_outside/{event.subject_id}" + ("/dead" if is_dead else "")
         if session.scalar(select(Finding.id).where(Finding.key == key)) is not None:
             return
         holder = cases.holder_of(session, deposit.id)
@@ -136,7 +141,7 @@ class CardEvents:
             key=key,
             evidence=_evidence(event) | {"deposit_id": deposit.id},
             # Whoever paid the deposit back already has nothing to resolve: then the finding stands for itself.
-            refund_id=holder.refund_id if holder is not None and is_open else None,
+            refund_id=holder.refund_id if holder is not None and (is_open or is_dead) else None,
         )
 
     def _misdirected(self, event: CardEvent) -> Taken:
@@ -198,5 +203,6 @@ def _evidence(event: CardEvent) -> dict[str, Any]:
         "payment_intent": event.payment_intent,
         "amount_minor": event.amount_minor,
         "currency": event.currency,
+        "status": event.status,
         "event": event.event_id,
     }

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from domain.card_events import CardEvent, EventOutcome, EventSubject
+from domain.decisions import ResolutionAction
 from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus, workflow_id
 from ledger import cases
@@ -161,6 +162,24 @@ def test_a_refund_made_outside_is_shown_once_with_what_names_it(scene: Scene) ->
     assert (told["provider_ref"], told["payment_intent"], told["amount_minor"]) == ("re_out", "pi_dep", 700)
     assert told["deposit_id"] == "dep"
     assert not has_news(scene, refund)
+
+
+@pytest.mark.parametrize("dead", ["failed", "canceled"])
+def test_a_refund_made_outside_that_dies_after_it_counted_as_paid_is_told_anew(scene: Scene, dead: str) -> None:
+    scene.funded()
+    refund = scene.failed()
+    foreign: dict[str, Any] = {"refund_id": None, "attempt": None, "workflow_id": None, "subject_id": "re_out"}
+    take(scene, of_refund(refund, "evt_1", type="refund.created", **(foreign | {"status": "succeeded"})))
+    state = scene.resolve(refund, ResolutionAction.PAID_OUTSIDE, evidence="re_out")
+    assert state.status == RefundStatus.REFUNDED
+    before = scene.views.findings(limit=10)
+
+    for event in ("evt_2", "evt_3"):
+        take(scene, of_refund(refund, event, type="refund.updated", **(foreign | {"status": dead})))
+
+    (told,) = (it for it in scene.views.findings(limit=10) if it["id"] not in {known["id"] for known in before})
+    assert (told["kind"], told["refund_id"]) == ("refunded_outside", refund)
+    assert (told["evidence"]["provider_ref"], told["evidence"]["status"]) == ("re_out", dead)
 
 
 def test_a_refund_made_outside_that_a_person_closed_stays_closed(scene: Scene) -> None:
