@@ -48,7 +48,8 @@ def write_message(
 ) -> str | None:
     """Return the message for where a refund stands, or None where the customer has nothing to hear.
 
-    `is_charged_back` says that the bank took the payment back: then no balance of it is the customer's to use.
+    `is_charged_back` says that the bank took the payment back: then no balance of it is the customer's to use, and
+    nothing more is promised.
     """
     if status == RefundStatus.INELIGIBLE and verdict is not None:
         return _refusal(language, verdict)
@@ -59,6 +60,8 @@ def write_message(
     if name == "sent_to_card":
         names = [name, SHOWN_BY_THE_BANK[destination_type]]
         names += ["bank_finds_it_by"] if bank_reference is not None else []
+    if name == "could_not_be_paid" and is_charged_back:
+        names = ["taken_back_by_bank"]
     if name == "withdrawn":
         names = [name, "taken_back_by_bank" if is_charged_back else "balance_is_free"]
     facts = {"destination": destination, "reference": reference, "other": duplicate_of}

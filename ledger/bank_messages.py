@@ -10,7 +10,7 @@ from domain.refunds import RefundStatus, StatusReason
 from ledger import cases
 from ledger.contests import contest_of
 from ledger.database import Database
-from ledger.tables import Message, Payout, Refund
+from ledger.tables import Hold, Message, Payout, Refund
 
 TOLD_AS_SENT = f"{RefundStatus.REFUNDED}/{StatusReason.PAID}"
 REFERENCE_CAME = f"{RefundStatus.REFUNDED}/reference"
@@ -44,7 +44,10 @@ def keep(session: Session, database: Database, row: Refund, payout: Payout, bank
 def tell_it_came_back(session: Session, database: Database, row: Refund, payout: Payout) -> None:
     """Tell a customer who was told that the money was sent that it did not stay with them."""
     if session.get(Message, (row.id, TOLD_AS_SENT, payout.attempt)) is not None:
-        is_disputed = contest_of(session, row) != Contest.NONE
+        hold = session.get(Hold, row.id)
+        # A loss that was accepted contests nothing any more, and still the money is with the bank.
+        is_charged_back = hold is not None and hold.state == "charged_back"
+        is_disputed = is_charged_back or contest_of(session, row) != Contest.NONE
         _write(session, database, row, payout, CAME_BACK, "stopped_by_dispute" if is_disputed else "refund_came_back")
 
 

@@ -151,6 +151,22 @@ def test_a_refund_that_fails_after_its_loss_was_accepted_pays_nobody(scene: Scen
     assert scene.in_book(Book.CHARGED_BACK) == 2000
 
 
+def test_whose_bank_took_the_payment_back_is_promised_no_money_when_the_refund_fails_as_well(
+    scene: Scene, refund: str
+) -> None:
+    scene.messages.answer(refund)
+    look(scene, refund, SUCCEEDED, dispute(DisputeStage.LOST))
+    scene.resolve(refund, ACCEPT_LOSS)
+
+    look(scene, refund, FAILED, dispute(DisputeStage.LOST))
+    scene.resolve(refund, ResolutionAction.GIVE_UP)
+    scene.messages.answer(refund)
+
+    told = {it["kind"]: it["text"] for it in scene.views.refund(refund)["messages"]}
+    assert "decided by that dispute" in told["needs_attention/payout_failed"]
+    assert "nothing left for us to send" in told["rejected/operator_gave_up"]
+
+
 def test_a_dispute_that_stopped_the_refund_and_was_lost_ends_it_unpaid(scene: Scene, refund: str) -> None:
     look(scene, refund, FAILED, dispute(DisputeStage.CHARGEBACK))
     look(scene, refund, FAILED, dispute(DisputeStage.LOST))
