@@ -178,6 +178,8 @@ def report_lost_payment(session: Session, database: Database, row: Refund, facts
     """Tell of a payment that went back without us while its deposit is not held: its balance may be spent."""
     if not isinstance(facts, CardPayment) or (facts.dispute == Dispute.NONE and facts.refunded_minor == 0):
         return
+    if row.deposit_id is not None and cases.holder_of(session, row.deposit_id) is not None:
+        return  # another ticket's refund holds it or paid it back, and what its payment does is told there
     if facts.dispute == Dispute.LOST:
         cases.charge_back_spendable(session, database, row)
     open_finding(

@@ -70,6 +70,17 @@ def test_a_dispute_that_was_lost_before_takes_the_balance_with_it(scene: Scene) 
     assert scene.findings() == ["payment_went_back"]
 
 
+def test_a_second_ticket_for_what_was_refunded_reports_no_payment_as_lost(scene: Scene) -> None:
+    scene.funded()
+    scene.refunded()
+    again = scene.request("2")
+
+    state = scene.check(again, PAID_CARD.model_copy(update={"refunded_minor": 2000}))
+
+    assert (state.status, state.reason) == (RefundStatus.INELIGIBLE, StatusReason.CLEAN_FAILED)
+    assert scene.findings() == [], "the payment went back by the first ticket's own refund"
+
+
 @pytest.mark.parametrize(
     ("paid", "status"),
     [
