@@ -52,7 +52,7 @@ class Approvals:
             for it in self._decisions[row.id]
             if it.action == Action.REJECT or self.why_not(row, it.operator) is None
         ]
-        return weigh(facts, digest=row.digest or "", approvals_needed=row.approvals_needed or 1)
+        return weigh(facts, digest=row.digest or "", approvals_needed=self.needed(row))
 
     def is_approved(self, row: Refund, verdict: Verdict) -> bool:
         """Weigh the decisions once more; an approver who lost the right since then does not count."""
@@ -65,7 +65,13 @@ class Approvals:
             and self.why_not(row, it.operator) is None
             and set(verdict.to_acknowledge) <= set(it.acknowledge["codes"])
         }
-        return len(good) >= (row.approvals_needed or 1)
+        return len(good) >= self.needed(row)
+
+    def needed(self, row: Refund) -> int:
+        """Return how many people must approve: as many as were asked for, or more where the policy now says so."""
+        deposit = self._session.get(Deposit, row.deposit_id) if row.deposit_id else None
+        now = self._handling.approvals_needed(deposit.amount_minor, deposit.currency) if deposit else 1
+        return max(row.approvals_needed or 1, now)
 
     def why_not(self, row: Refund, operator: str) -> str | None:
         """Return why this operator may not approve this refund, or None. Asked again right before paying."""
@@ -91,6 +97,11 @@ def standing_of(session: Session, row: Refund, policy: Policy) -> Standing:
 def is_approved(session: Session, row: Refund, verdict: Verdict, policy: Policy) -> bool:
     """Weigh one refund's decisions once more."""
     return Approvals(session, policy, [row]).is_approved(row, verdict)
+
+
+def needed_now(session: Session, row: Refund, policy: Policy) -> int:
+    """Return how many people must approve this one refund."""
+    return Approvals(session, policy, [row]).needed(row)
 
 
 def why_not_approve(session: Session, policy: Policy, row: Refund, operator: str) -> str | None:

@@ -21,7 +21,7 @@ from domain.refunds import (
 )
 from domain.verdicts import Verdict
 from ledger import audit, cases, contests, disputes, resolving
-from ledger.approvals import standing_of, why_not_approve
+from ledger.approvals import needed_now, standing_of, why_not_approve
 from ledger.checking import ask_approval
 from ledger.database import Database
 from ledger.endings import end, is_withdrawn, withdraw
@@ -29,7 +29,6 @@ from ledger.intake import has_unread_proof
 from ledger.tables import (
     AuditEntry,
     Decision,
-    Deposit,
     Hold,
     OwnershipConfirmation,
     Payout,
@@ -67,6 +66,7 @@ class Progress:
             elif row.status == RefundStatus.AWAITING_OWNERSHIP:
                 self._apply_confirmations(session, row)
             elif row.status == RefundStatus.AWAITING_APPROVAL:
+                self._ask_more(session, row)
                 standing = standing_of(session, row, self._policy)
                 approved = standing == Standing.APPROVED
                 if standing == Standing.REJECTED:
@@ -74,6 +74,13 @@ class Progress:
             elif row.status == RefundStatus.NEEDS_ATTENTION:
                 ended = self._apply_resolutions(session, row, facts)
             return cases.state_of(session, row, approved=approved, is_ending=not ended)
+
+    def _ask_more(self, session: Session, row: Refund) -> None:
+        """Show how many people must approve where the policy asks for more of them since approval was asked for."""
+        needed = needed_now(session, row, self._policy)
+        if needed > (row.approvals_needed or 1):
+            row.approvals_needed = needed
+            cases.note(session, self._database, row, "approvals.raised", detail={"approvals_needed": needed})
 
     def _reject(
         self,
@@ -192,7 +199,7 @@ class Progress:
         )
         # Who lost the right since they said so counts no longer, as it is with approvals.
         good = [it for it in set(session.scalars(said)) if why_not_approve(session, self._policy, row, it) is None]
-        if len(good) < (row.approvals_needed or self._approvals_needed(session, row)):
+        if len(good) < needed_now(session, row, self._policy):
             return
         if not cases.is_whole(session, session.get(Hold, row.id)):
             cases.note(session, self._database, row, "resolution.refused", subject=resolution.resolution_id)
@@ -233,10 +240,6 @@ class Progress:
         actor = resolution.operator
         cases.move(session, self._database, row, status, StatusReason.LOSS_ACCEPTED, actor=actor, detail=detail)
         disputes.close_findings(session, self._database, row, operator=actor)
-
-    def _approvals_needed(self, session: Session, row: Refund) -> int:
-        deposit = session.get_one(Deposit, row.deposit_id)
-        return self._policy.handling.approvals_needed(deposit.amount_minor, deposit.currency)
 
     def _note_unbacked(self, session: Session, row: Refund, identifier: str) -> None:
         """A call that reached the run without a record behind it is written down once, and counts for nothing."""
