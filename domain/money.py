@@ -6,7 +6,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 NATIVE = "native"
 
-# ISO 4217 codes whose smallest unit is the unit itself, as Stripe counts them (docs.stripe.com/currencies).
+# ISO 4217 codes whose smallest unit is the unit itself, as Stripe counts them (docs.stripe.com/currencies). ISK and
+# UGX have no smaller unit either, and are counted in hundredths all the same: the special cases of that page.
 ZERO_DECIMAL_CURRENCIES = frozenset(
     [
         "BIF",
@@ -19,7 +20,6 @@ ZERO_DECIMAL_CURRENCIES = frozenset(
         "MGA",
         "PYG",
         "RWF",
-        "UGX",
         "VND",
         "VUV",
         "XAF",

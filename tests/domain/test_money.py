@@ -31,6 +31,8 @@ CURRENCIES = st.sampled_from(sorted(ZERO_DECIMAL_CURRENCIES | THREE_DECIMAL_CURR
         pytest.param(100, "USD", "1.00", id="a whole dollar"),
         pytest.param(-5, "USD", "-0.05", id="less than nothing"),
         pytest.param(500, "JPY", "500", id="no decimals"),
+        pytest.param(500, "UGX", "5.00", id="no decimals, and counted in hundredths"),
+        pytest.param(500, "ISK", "5.00", id="no decimals, and counted in hundredths too"),
         pytest.param(5, "KWD", "0.005", id="three decimals"),
         pytest.param(AMOUNT_MINOR_MAX, "USD", "90071992547409.91", id="the largest amount"),
     ],
