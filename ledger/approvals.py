@@ -11,6 +11,7 @@ from domain.decisions import Action, Standing, weigh
 from domain.decisions import Decision as DecisionFact
 from domain.policy import Policy
 from domain.verdicts import Verdict
+from ledger.billing import weight_minor
 from ledger.tables import Client, Decision, Deposit, OwnershipConfirmation, Refund
 
 APPROVING_ROLES = ("approver", "admin")
@@ -70,7 +71,7 @@ class Approvals:
     def needed(self, row: Refund) -> int:
         """Return how many people must approve: as many as were asked for, or more where the policy now says so."""
         deposit = self._session.get(Deposit, row.deposit_id) if row.deposit_id else None
-        now = self._handling.approvals_needed(deposit.amount_minor, deposit.currency) if deposit else 1
+        now = self._handling.approvals_needed(weight_minor(deposit), deposit.currency) if deposit else 1
         return max(row.approvals_needed or 1, now)
 
     def why_not(self, row: Refund, operator: str) -> str | None:
@@ -84,7 +85,7 @@ class Approvals:
             return "Who confirmed the ownership cannot approve the refund."
         deposit = self._session.get(Deposit, row.deposit_id) if row.deposit_id else None
         limit = self._handling.approver_limit_minor(deposit.currency) if deposit else None
-        if client.role == "approver" and deposit is not None and limit is not None and deposit.amount_minor > limit:
+        if client.role == "approver" and deposit is not None and limit is not None and weight_minor(deposit) > limit:
             return f"An approver may approve up to {limit} {deposit.currency} (smallest unit); this needs an admin."
         return None
 

@@ -75,6 +75,16 @@ def deposit_row(record: DepositRecord) -> Deposit:
     return row
 
 
+def weight_minor(deposit: Deposit) -> int:
+    """Return the amount by which approvals are weighed: what was credited, or what goes back where that is more.
+
+    What was paid in another currency, or on chain, is weighed by what billing credited for it.
+    """
+    if deposit.payment_amount_minor is None or deposit.payment_currency != deposit.currency:
+        return deposit.amount_minor
+    return max(deposit.amount_minor, deposit.payment_amount_minor)
+
+
 def payment_of(deposit: Deposit) -> PaymentRef:
     """Return the payment behind a deposit's row."""
     if deposit.rail == Rail.CARD:

@@ -22,7 +22,7 @@ from domain.refunds import (
 )
 from domain.verdicts import Outcome, Rule, Verdict
 from ledger import cases, deadlines
-from ledger.billing import payment_of
+from ledger.billing import payment_of, weight_minor
 from ledger.claims import claim, other_claimant
 from ledger.database import Database
 from ledger.endings import attend, end, hold_back, is_withdrawn, report_lost_payment, withdraw
@@ -288,7 +288,7 @@ def ask_approval(
     deposit = session.get_one(Deposit, row.deposit_id)
     row.verdict = verdict.model_dump(mode="json")
     row.digest = digest_for(row, deposit, verdict)
-    row.approvals_needed = policy.handling.approvals_needed(deposit.amount_minor, deposit.currency)
+    row.approvals_needed = policy.handling.approvals_needed(weight_minor(deposit), deposit.currency)
     row.due_at = database.now() + timedelta(hours=policy.handling.remind_hours)
     detail = {"digest": row.digest, "policy_version": verdict.policy_version}
     before = row.version

@@ -19,7 +19,7 @@ from domain.refunds import (
     refund_id,
 )
 from domain.verdicts import Outcome, Rule, Verdict
-from ledger.billing import payment_of
+from ledger.billing import payment_of, weight_minor
 from ledger.checking import verdict_for
 from ledger.database import Database
 from ledger.identifying import identify, missing, other_holder
@@ -87,7 +87,7 @@ class Previews:
             if found.deposit_id is not None and facts is not None:
                 deposit = session.get_one(Deposit, found.deposit_id)
                 verdict = verdict_for(session, row, deposit, facts, self._policy)
-                needed = self._policy.handling.approvals_needed(deposit.amount_minor, deposit.currency)
+                needed = self._policy.handling.approvals_needed(weight_minor(deposit), deposit.currency)
                 outcome = outcome.model_copy(update={"verdict": verdict, "approvals_needed": needed})
             if found.proof_fails and check.channel == Channel.TICKET:
                 return _at(outcome, RefundStatus.REJECTED, StatusReason.PROOF_MATCHES_NOTHING)
