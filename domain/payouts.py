@@ -68,6 +68,8 @@ class PayoutOutcome(BaseModel):
     reason: StatusReason | None = None
     detail: str = ""
     disputes: tuple[SeenDispute, ...] = ()
+    saw_disputes: bool = True
+    """False for the answer to the request itself, which tells of no dispute: one that is known stays as it is."""
     bank: BankReference | None = None
 
 

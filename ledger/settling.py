@@ -31,7 +31,7 @@ MAY_FAIL = (RefundStatus.PAYING, RefundStatus.CONFIRMING, RefundStatus.REFUNDED,
 
 def settle(session: Session, database: Database, row: Refund, payout: Payout, outcome: PayoutOutcome) -> None:
     """Move payout, books and refund to what was seen, in the caller's transaction."""
-    if outcome.provider_ref is not None or outcome.disputes:
+    if outcome.saw_disputes and (outcome.provider_ref is not None or outcome.disputes):
         disputes.record(session, database, row, outcome.disputes)
     if payout.status in DEAD or payout.status == PayoutStatus.PAID_OUTSIDE:
         _settle_again(session, database, row, payout, outcome)

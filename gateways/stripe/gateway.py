@@ -157,7 +157,7 @@ class StripeGateway:
         except Refusal as refusal:
             again = self._look(payout.payment_intent)
             return with_disputes(after_refusal(refusal, again, payout), again)
-        return outcome_of(refund, payout)
+        return outcome_of(refund, payout).model_copy(update={"saw_disputes": False})
 
     def look_at_refund(self, payout: CardPayout) -> PayoutOutcome | None:
         """Tell what became of this attempt's refund, without ever sending; None when it made none.

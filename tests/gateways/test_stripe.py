@@ -23,7 +23,8 @@ def test_refund_is_made_in_full_with_the_key_and_metadata_of_its_attempt(
     outcome = gateway.ensure_refund(payout_of(payment))
 
     (refund,) = simulator.live_refunds(payment)
-    assert decided(outcome) == PayoutOutcome(status=PayoutStatus.SUCCEEDED, provider_ref=refund["id"])
+    expected = PayoutOutcome(status=PayoutStatus.SUCCEEDED, provider_ref=refund["id"], saw_disputes=False)
+    assert decided(outcome) == expected
     (request,) = simulator.requests_to_refund()
     assert request["idempotency_key"] == f"refund/{REFUND_ID}/1"
     assert request["params"] == {
@@ -40,7 +41,7 @@ def test_second_run_adopts_the_refund_without_sending_again(simulator: Simulator
 
     second = gateway.ensure_refund(payout_of(payment))
 
-    assert second == first
+    assert second == first.model_copy(update={"saw_disputes": True})
     assert len(simulator.requests_to_refund()) == 1
 
 

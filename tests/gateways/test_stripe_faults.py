@@ -183,7 +183,8 @@ def test_two_gateways_that_leap_at_once_make_one_refund(simulator: Simulator, pr
     with ThreadPoolExecutor(2) as threads:
         first, second = [running.result() for running in [threads.submit(pay), threads.submit(pay)]]
 
-    assert first == second
+    # Whoever asked once more has looked as well.
+    assert len({it.model_copy(update={"saw_disputes": True}) for it in (first, second)}) == 1
     assert first.status == PayoutStatus.SUCCEEDED
     assert [refund["id"] for refund in simulator.live_refunds(payment)] == [first.provider_ref]
     assert proxy.count("POST", "/v1/refunds") >= 2

@@ -8,7 +8,7 @@ from domain.decisions import ResolutionAction
 from domain.disputes import DisputeStage, FraudWarning
 from domain.errors import Conflict
 from domain.payments import Dispute
-from domain.payouts import PayoutStatus
+from domain.payouts import PayoutOutcome, PayoutStatus
 from domain.refunds import RefundStatus, StatusReason
 from ledger.books import Book
 from tests.ledger.bank import REASONS, dispute, look
@@ -91,6 +91,17 @@ def test_a_dispute_that_is_not_shown_any_more_is_over(scene: Scene, refund: str)
 
     assert state.status == REFUNDED
     assert [it["stage"] for it in scene.views.refund(refund)["disputes"]] == ["closed"]
+
+
+def test_the_late_answer_to_the_request_itself_closes_no_dispute_that_was_seen_meanwhile(
+    scene: Scene, refund: str
+) -> None:
+    look(scene, refund, SUCCEEDED, dispute(DisputeStage.CHARGEBACK))
+    answer = PayoutOutcome(status=SUCCEEDED, provider_ref="re_1", saw_disputes=False)
+
+    state = scene.payouts.record_outcome(refund, 1, answer)
+
+    assert (state.status, state.reason, state.is_contested) == (NEEDS_ATTENTION, DISPUTED, True)
 
 
 def test_a_pending_refund_goes_on_when_the_inquiry_into_it_is_closed(scene: Scene) -> None:
