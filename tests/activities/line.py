@@ -34,6 +34,16 @@ class Line:
         self.steps.begin(refund)
         return refund
 
+    def reverted(self) -> str:
+        """Pay a refund in vain, in a final block that may still be left; return it."""
+        refund = self.queue()
+        self.turn()
+        self.chain.mines_without_moving = True
+        self.chain.mine(self.hashes(refund)[0], is_buried=False)
+        self.turn()
+        assert self.status(refund)[2] == PayoutStatus.REVERTED
+        return refund
+
     def turn(self, turn: int = 0) -> PumpReport:
         report: PumpReport = self.steps.pump("", turn)
         return report

@@ -37,12 +37,7 @@ WAYS = [rejected, withdrawn, ineligible]
 @pytest.fixture
 def asked_again(line: Line) -> str:
     """A refund whose payout reverted in a block that may still be left, and whose next attempt waits for approval."""
-    refund = line.queue()
-    line.turn()
-    line.chain.mines_without_moving = True
-    line.chain.mine(line.hashes(refund)[0], is_buried=False)
-    line.turn()
-    assert line.status(refund)[2] == PayoutStatus.REVERTED
+    refund = line.reverted()
     line.house.resolve(refund, ResolutionAction.RETRY)
     line.steps.read_records(refund)
     assert line.house.see(refund)["status"] == RefundStatus.AWAITING_APPROVAL
@@ -126,11 +121,7 @@ def test_giving_up_what_a_reconciliation_found_paid_is_refused(line: Line, forgo
 @pytest.fixture
 def given_up(line: Line) -> str:
     """A refund that a person gave up after its payout had reverted, in a block that may still be left."""
-    refund = line.queue()
-    line.turn()
-    line.chain.mines_without_moving = True
-    line.chain.mine(line.hashes(refund)[0], is_buried=False)
-    line.turn()
+    refund = line.reverted()
     line.house.resolve(refund, ResolutionAction.GIVE_UP)
     line.steps.read_records(refund)
     assert line.house.see(refund)["status"] == RefundStatus.REJECTED

@@ -3,7 +3,6 @@
 import pytest
 
 from domain.decisions import ResolutionAction
-from domain.payouts import PayoutStatus
 from domain.refunds import RefundStatus
 from tests.activities.line import Line
 
@@ -13,13 +12,7 @@ MONEY_ACTS = [ResolutionAction.RETRY, ResolutionAction.GIVE_UP, ResolutionAction
 @pytest.fixture
 def reverted(line: Line) -> str:
     """A refund whose payout reverted in a block that may still be left."""
-    refund = line.queue()
-    line.turn()
-    line.chain.mines_without_moving = True
-    line.chain.mine(line.hashes(refund)[0], is_buried=False)
-    line.turn()
-    assert line.status(refund)[2] == PayoutStatus.REVERTED
-    return refund
+    return line.reverted()
 
 
 def said(line: Line, refund: str, action: ResolutionAction) -> None:

@@ -59,11 +59,7 @@ def test_an_endpoint_that_calls_less_final_than_before_reopens_no_paid_refund(li
 
 
 def test_an_endpoint_that_calls_less_final_than_before_says_of_no_reverted_payout_that_it_moved(line: Line) -> None:
-    refund = line.queue()
-    line.turn()
-    line.chain.mines_without_moving = True
-    line.chain.mine(line.hashes(refund)[0], is_buried=False)
-    line.turn()
+    refund = line.reverted()
 
     line.chain.mine(line.hashes(refund)[0], is_final=False, is_buried=False)
     line.turn()
