@@ -15,7 +15,7 @@ from chaos.bugs import BUGS
 from chaos.card.bugs import CARD_BUGS
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS_MAX = 420  # a mistake that only jams is told when the time to come to rest is over
+SECONDS_MAX = 600  # a mistake that only jams is told when the time to come to rest is over
 COUNT = 16
 
 # What is told of each, and the seeds that were seen to catch it, the first one first.
